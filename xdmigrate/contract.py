@@ -1,0 +1,228 @@
+"""What a connector is: the small required interface of a source and of a target, and the declared features.
+
+Bodies stream: one system never knows the other, and there is one copy loop for all pairs. `Source.read` yields items
+with forward-only bodies; `Target.writer` takes them and tells what became of them *later*, correlated by ticket.
+A connector announces a body to its server only when the body is buffered (`BUFFERED_BODY`) or spooled, so that a
+stalled source never leaves a target inside a literal.
+
+Sessions are used by one thread at a time and are not shared. Every method may raise the errors of
+`xdmigrate.errors`; anything else that escapes a connector is a bug of that connector.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Protocol, Self, runtime_checkable
+
+from xdmigrate.errors import Problem
+from xdmigrate.model import Changes, Endpoint, FlagChange, Folder, Head, Item, Kind, Login, Path, Role
+
+BUFFERED_BODY = 256 * 1024
+"""Bodies up to this many bytes are buffered in memory before a target hears of them; larger ones are spooled."""
+
+
+@dataclass(frozen=True, slots=True)
+class Features:
+    """Optional powers of a store. Beside each: what happens without it."""
+
+    change_test: bool = False  # Folder.state is given; else every pass lists every folder
+    deltas: bool = False  # changes() tells only what changed; else complete listings are compared
+    ids_returned: bool = False  # a write tells the new id; else the folder is listed after the write and matched
+    ordered_ids: bool = False  # new ids are higher than all before (next_id); else the folder is listed whole
+    keywords: bool = False  # custom flags are kept; else they are dropped and counted as lost
+    dates: bool = False  # the given date is kept; else verify reports it as metadata
+    subscriptions: bool = False  # folders can be subscribed; else ignored
+    rename: bool = False  # folders can be renamed; else a rename at the source makes a new folder
+    move: bool = False  # items can be moved between folders; else they are copied again
+    idempotency: bool = False  # a second write with the same key is the same item; else reconciled by content
+    size_limit: int | None = None  # bytes; None: unknown, found out by refusals
+    rewrites: str = ""  # what the store alters in the bytes it is given; empty: it keeps every byte
+    delimiter: str = ""  # character that no folder name level may hold; empty: none
+    name_limit: int = 0  # longest name level in bytes of UTF-8; 0: unknown
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """A range about to be written: its id in the state, and how many items and bytes it holds.
+
+    `key` is the same whenever the same item is written again; a store with idempotency keys uses it.
+    """
+
+    id: int
+    items: int
+    octets: int
+
+    def key(self, ref: bytes) -> bytes:
+        """Idempotency key of one item of this range."""
+        return b"%d:%s" % (self.id, ref)
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """The target kept the item and gave it this id."""
+
+    ticket: int
+    ref: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The target said yes but told no id; the engine proves it by listing."""
+
+    ticket: int
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The target said no to this very item; `reason` is a quarantine code, `detail` the server's words."""
+
+    ticket: int
+    reason: str
+    detail: str = ""
+
+
+Receipt = Stored | Accepted | Refused
+
+
+class Writer(Protocol):
+    """Writes items to one folder of a target. Receipts come when they come; each ticket gets exactly one.
+
+    Leaving the `with` block without an error flushes; leaving it with one abandons what is under way, whose fate is
+    then unknown (the engine reconciles it).
+    """
+
+    def put(self, ticket: int, item: Item) -> None:
+        """Take one item; its body is consumed when this returns. May block while too much is under way."""
+
+    def poll(self) -> list[Receipt]:
+        """Receipts that have arrived since the last call; never blocks."""
+
+    def flush(self) -> list[Receipt]:
+        """Send everything, wait for every answer, return the remaining receipts."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+
+@runtime_checkable
+class Source(Protocol):
+    """A mailbox that can be read."""
+
+    @property
+    def features(self) -> Features: ...
+
+    def folders(self) -> list[Folder]:
+        """All folders of the account, unselectable ones included, with current validity, next id and count."""
+
+    def status(self, folder: Folder) -> Folder:
+        """The folder as it is now. Raises FolderUnusable when it is gone."""
+
+    def heads(self, folder: Folder, floor: bytes = b"") -> Iterator[Head]:
+        """Every item with ref >= `floor`, ascending by ref; on stores without ordered ids, every item."""
+
+    def changes(self, folder: Folder, cursor: bytes = b"") -> Changes:
+        """What happened since `cursor`; everything when it is empty, unknown or expired."""
+
+    def read(self, folder: Folder, refs: Sequence[bytes]) -> Iterator[Item]:
+        """The items, in any order; one that is gone is simply not among them. Reading leaves no mark (BODY.PEEK)."""
+
+    def close(self) -> None:
+        """End the session. Never raises."""
+
+
+@runtime_checkable
+class Target(Source, Protocol):
+    """A mailbox that can be read and written."""
+
+    def create_folder(self, path: Path, kind: Kind = Kind.MAIL, *, role: Role | None = None) -> Folder:
+        """Create the folder and its parents, open it to prove that it works, and return it as listed.
+
+        A folder that exists already is returned. Raises FolderUnusable, AccessDenied or QuotaExceeded.
+        """
+
+    def subscribe(self, folder: Folder) -> None:
+        """Subscribe the user to the folder; without `Features.subscriptions` does nothing."""
+
+    def rename_folder(self, folder: Folder, path: Path) -> Folder:
+        """Rename; only called with `Features.rename`."""
+
+    def writer(self, folder: Folder, intent: Intent) -> Writer:
+        """Open a writer for one range."""
+
+    def change_flags(self, folder: Folder, changes: Sequence[FlagChange]) -> None:
+        """Add and remove flags, as differences and never as absolute sets. Unknown ids are ignored."""
+
+    def remove(self, folder: Folder, refs: Sequence[bytes]) -> None:
+        """Remove exactly these items for good. Unknown ids are ignored."""
+
+
+@dataclass(frozen=True, slots=True)
+class Inspected:
+    """What an auditor read of one item: its length as counted, and its fingerprint."""
+
+    ref: bytes
+    size: int
+    fingerprint: bytes
+
+
+class Auditor(Protocol):
+    """An independent, read-only view for `verify`: through a plain client library, not through the copy path."""
+
+    def folders(self) -> list[Folder]: ...
+
+    def heads(self, folder: Folder) -> Iterator[Head]:
+        """Every item, ascending by ref."""
+
+    def inspect(self, folder: Folder, refs: Sequence[bytes]) -> Iterator[Inspected]:
+        """Read the bodies of these items and fingerprint them; memory stays bounded. Gone items are left out."""
+
+    def close(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One fact that `check` learnt about an account on an endpoint."""
+
+    topic: str  # "login", "rights", "capabilities", "quota", "size-limit"
+    ok: bool
+    text: str
+    remedy: str = ""
+
+
+class Connector(Protocol):
+    """What a connector registers in the entry-point group `xdmigrate.connectors` (an instance, not a class)."""
+
+    @property
+    def name(self) -> str:
+        """The word that plans use, e.g. "imap"."""
+
+    @property
+    def kinds(self) -> frozenset[Kind]:
+        """What it can move."""
+
+    def problems(self, endpoint: Endpoint) -> list[Problem]:
+        """Faults of the endpoint's settings, found without connecting; file and line may be left empty (0)."""
+
+    def identity(self, endpoint: Endpoint) -> str:
+        """Names the system behind the endpoint, e.g. "imap://imap.old.example:993"; two equal ones are one system."""
+
+    def source(self, endpoint: Endpoint, login: Login) -> Source:
+        """Log in and return a session. Raises Unreachable, CertificateRejected, LoginRejected, Throttled."""
+
+    def target(self, endpoint: Endpoint, login: Login) -> Target:
+        """Log in for writing. Raises as `source`."""
+
+    def auditor(self, endpoint: Endpoint, login: Login) -> Auditor:
+        """Log in through the independent client. Raises as `source`."""
+
+    def check(self, endpoint: Endpoint, login: Login, *, writable: bool) -> list[Finding]:
+        """Log in once and tell what this account can do; changes nothing. Raises as `source`."""
+
+
+Connect = Callable[[Endpoint, Login], Source]
+"""Opens a session; what the composition root hands to the engine, wrapped as the plan wishes."""
