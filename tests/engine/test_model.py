@@ -1,0 +1,211 @@
+"""A stateful model: users, faults and passes in any order, against a simple oracle.
+
+The oracle counts instances of each content. After everything has calmed down:
+lost: at least as many instances are on the target as the source holds, less those that target users deleted;
+twice: never more than were there at the start plus were ever delivered or moved to a folder at the source.
+Folders that no user touched hold exactly what their source folder holds.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections import Counter
+from pathlib import Path as FilePath
+
+import hypothesis.strategies as st
+from hypothesis import note
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
+from xdmigrate_state import folders, ledger, totals
+
+from tests.engine.world import World
+from xdmigrate.engine.advance import Verdict
+from xdmigrate.engine.context import Policy
+from xdmigrate.engine.scope import Scope
+from xdmigrate.model import Path
+from xdmigrate.report.verdicts import ItemState
+from xdmigrate.testing.faults import Fault, Faults, Killed, Mode, Operation
+from xdmigrate.testing.memory.powers import Powers
+
+PATHS: list[Path] = [("INBOX",), ("A",), ("A", "b"), ("C",)]
+CONTENTS = [b"\r\nx\r\n", b"\r\ny\r\n", b"Subject: z\r\n\r\nlonger\r\n"]
+
+contents = st.sampled_from(CONTENTS) | st.integers(0, 10**6).map(lambda n: b"Subject: %d\r\n\r\nbody\r\n" % n)
+paths = st.sampled_from(PATHS)
+powers = st.builds(
+    Powers,
+    deltas=st.booleans(),
+    change_test=st.booleans(),
+    ids_returned=st.booleans(),
+    rename=st.booleans(),
+    folder_ids=st.booleans(),
+    batch=st.integers(1, 5),
+)
+WRITES = {"send", "create-folder", "rename-folder", "remove", "abandon"}
+"""Lies about flags are left to verify: no listing proves them (see change_flags)."""
+
+
+@st.composite
+def fault_plans(draw: st.DrawFn) -> dict[int, tuple[Mode, bool, int]]:
+    """Which operations, counted from now, go wrong: how, whether the process dies of it, and how late."""
+    numbers = draw(st.lists(st.integers(1, 40), max_size=4, unique=True))
+    return {n: (draw(st.sampled_from(list(Mode))), draw(st.booleans()), draw(st.integers(0, 4))) for n in numbers}
+
+
+def scripted(plan: dict[int, tuple[Mode, bool, int]]) -> Faults:
+    def decide(operation: Operation) -> Fault | None:
+        mode, dies, later = plan.get(operation.number, (None, False, 0))
+        if mode is None or mode not in operation.modes:
+            return None
+        if mode is Mode.LYING and operation.name not in WRITES:
+            return None
+        return Fault(mode, error=Killed, later=later) if dies and mode is not Mode.LYING else Fault(mode, later=later)
+
+    return Faults(decide)
+
+
+class Migration(RuleBasedStateMachine):
+    """One mailbox under everything that can happen to it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.home = FilePath(tempfile.mkdtemp(prefix="xdmigrate-model-"))
+        self.allowed: Counter[bytes] = Counter()  # instances that may be on the target
+        self.deleted: Counter[bytes] = Counter()  # by the target's users
+        self.touched: dict[Path, Counter[bytes]] = {}  # what target users deleted or moved away
+        self.stable: dict[Path, set[bytes]] = {}  # target ids that a completed pass left behind
+
+    def teardown(self) -> None:
+        try:
+            if hasattr(self, "world"):
+                self.calm_and_compare()
+                self.world.db.close()
+        finally:
+            shutil.rmtree(self.home, ignore_errors=True)
+
+    @initialize(old=powers, new=powers, already=st.lists(contents, max_size=4))
+    def begin(self, old: Powers, new: Powers, already: list[bytes]) -> None:
+        self.world = World(self.home, source=old, target=new, policy=Policy(Scope(), failures=1000))
+        for data in already:
+            self.world.new.deliver(("INBOX",), data)
+            self.allowed[data] += 1
+
+    # --- the source's users -----------------------------------------------------------------------------------
+
+    @rule(path=paths, data=contents, count=st.integers(1, 3), seen=st.booleans())
+    def deliver(self, path: Path, data: bytes, count: int, *, seen: bool) -> None:
+        self.world.old.create_folder(path)
+        for _ in range(count):
+            self.world.old.deliver(path, data, ["\\Seen"] if seen else [])
+            self.allowed[data] += 1
+
+    @rule(data=st.data())
+    def source_user(self, data: st.DataObject) -> None:
+        found = [(box.path, ref) for box in self.world.old.boxes() if box.selectable for ref in sorted(box.items)]
+        if not found:
+            return
+        path, ref = data.draw(st.sampled_from(found))
+        match data.draw(st.sampled_from(["flag", "delete", "move"])):
+            case "flag":
+                self.world.old.flag(path, ref, add=["\\Flagged"])
+            case "delete":
+                self.world.old.delete(path, ref)
+            case "move":
+                to = data.draw(paths)
+                self.world.old.create_folder(to)
+                self.allowed[self.world.old.box(path).items[ref].data] += 1  # additive: the copy stays, one is added
+                self.world.old.move(path, ref, to)
+
+    @rule(path=paths)
+    def renumber_source(self, path: Path) -> None:
+        if path in {box.path for box in self.world.old.boxes()}:
+            self.world.old.change_validity(path)
+
+    @rule()
+    def expire(self) -> None:
+        self.world.old.expire_cursors()
+
+    # --- the target's users: only on what a completed pass has left there ---------------------------------------
+
+    @precondition(lambda self: any(getattr(self, "stable", {}).values()))
+    @rule(data=st.data())
+    def target_user(self, data: st.DataObject) -> None:
+        there = {box.path: box for box in self.world.new.boxes() if box.selectable}
+        found = [
+            (path, ref)
+            for path, refs in sorted(self.stable.items())
+            for ref in sorted(refs)
+            if path in there and ref in there[path].items
+        ]
+        if not found:
+            return
+        path, ref = data.draw(st.sampled_from(found))
+        self.touched.setdefault(path, Counter())[there[path].items[ref].data] += 1
+        if data.draw(st.booleans()):
+            self.deleted[there[path].items[ref].data] += 1
+            self.world.new.delete(path, ref)
+        else:
+            self.world.new.create_folder(("Elsewhere",))
+            self.world.new.move(path, ref, ("Elsewhere",))
+
+    @rule(path=paths)
+    def renumber_target(self, path: Path) -> None:
+        if path in {box.path for box in self.world.new.boxes()}:
+            self.world.new.change_validity(path)
+            self.stable.pop(path, None)
+            # Ids are gone, so what a user took away looks lost with the restore: it is sent again rather than missed.
+            self.allowed += self.touched.pop(path, Counter())
+
+    # --- the engine -----------------------------------------------------------------------------------------------
+
+    @rule(on_source=fault_plans(), on_target=fault_plans())
+    def sync_under_faults(
+        self, on_source: dict[int, tuple[Mode, bool, int]], on_target: dict[int, tuple[Mode, bool, int]]
+    ) -> None:
+        note(f"{on_source=} {on_target=}")
+        self.world.source_faults.commit_late()
+        self.world.target_faults.commit_late()
+        self.world.source_faults, self.world.target_faults = scripted(on_source), scripted(on_target)
+        try:
+            step = self.world.step()
+        except Killed:
+            return
+        assert step.verdict in {Verdict.DONE, Verdict.RETRY_AT}, step
+        self.arithmetic_closes()
+
+    @rule()
+    def sync_calmly(self) -> None:
+        self.world.calm()
+        self.world.sync()
+        self.stable = {box.path: set(box.items) for box in self.world.new.boxes() if box.selectable}
+        self.arithmetic_closes()
+
+    def arithmetic_closes(self) -> None:
+        db = self.world.db
+        for kinds in db.read(lambda c: totals.mailbox_counts(c, self.world.plan_id)).values():
+            assert all(counts.closed for counts in kinds.values())
+        for row in db.read(lambda c: folders.of_mailbox(c, self.world.mailbox_id, live=False)):
+            assert db.read(lambda c, row=row: ledger.recount(c, row.id)) == row.counts  # type: ignore[misc]
+
+    # --- the oracle -----------------------------------------------------------------------------------------------
+
+    def calm_and_compare(self) -> None:
+        self.world.calm()
+        for _ in range(3):
+            self.world.sync()
+        there = self.world.everything()
+        wanted: Counter[bytes] = Counter()
+        for box in self.world.old.boxes():
+            if box.selectable:
+                wanted += Counter(self.world.old.contents(box.path))
+        note(f"there={there} wanted={wanted} allowed={self.allowed} deleted={self.deleted}")
+        for data, count in wanted.items():
+            assert there[data] + self.deleted[data] >= count, f"lost: {data!r}"
+        for data, count in there.items():
+            assert count + self.deleted[data] <= self.allowed[data], f"twice: {data!r}"
+        assert self.world.writes(self.world.sync) == []
+        kinds = self.world.verify().kinds
+        assert sum(counts.unexplained + counts.changed for counts in kinds.values()) == 0, ItemState.UNEXPLAINED
+
+
+TestMigration = Migration.TestCase

@@ -1,0 +1,87 @@
+"""What the engine is given from outside: the state, a clock, the sessions, the plan's wishes.
+
+Everything that a pass needs stands here, so that the engine can be driven by a thread, by a durable worker or by a
+test with a clock of its own.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from xdmigrate_state.database import Database
+from xdmigrate_state.rows import MailboxRow
+
+from xdmigrate.contract import Source, Target
+from xdmigrate.engine.scope import Scope
+from xdmigrate.errors import Stopped
+
+COMMAND_TIMEOUT = 120.0
+"""Seconds after which a command that was sent can no longer be under way; a lease must outlast it."""
+
+LEASE_SECONDS = 900.0
+"""How long a worker may hold a target mailbox without renewing."""
+
+
+class Clock(Protocol):
+    """Time, so that tests need not wait for it."""
+
+    def now(self) -> float:
+        """Seconds since the epoch, UTC."""
+
+    def sleep(self, seconds: float) -> None:
+        """Wait; raises Stopped when the run is asked to end meanwhile."""
+
+
+class StopClock:
+    """The real clock, whose sleep ends at once when the run is asked to stop."""
+
+    def __init__(self, stop: threading.Event) -> None:
+        self._stop = stop
+
+    def now(self) -> float:
+        return time.time()
+
+    def sleep(self, seconds: float) -> None:
+        if self._stop.wait(seconds):
+            raise Stopped("stopped on request", remedy="run the same command again to resume")
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """One step forward, told to whoever watches: counts are differences, not totals."""
+
+    mailbox_id: int
+    phase: str  # connect, settle, folders, survey, adopt, copy, flags, remove, done
+    folder: str = ""
+    items: int = 0
+    octets: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """The plan's wishes, as far as the copy engine obeys them."""
+
+    scope: Scope
+    mirror: bool = False  # deletions: mirror
+    failures: int = 50  # items that may fail in one mailbox before it needs attention
+    accepted: frozenset[str] = frozenset()  # checksums of findings that a person accepted
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """Shared by all mailboxes of one run."""
+
+    db: Database
+    plan_id: int
+    policy: Policy
+    source: Callable[[MailboxRow], Source]  # open a session; wrapped as the composition root wishes
+    target: Callable[[MailboxRow], Target]
+    clock: Clock
+    owner: str = "local"  # names this worker in leases and the journal
+    progress: Callable[[Progress], None] = field(default=lambda _progress: None)
+    stopping: Callable[[], bool] = field(default=lambda: False)  # the run is asked to end at the next checkpoint
+    settle_seconds: float = 2.0  # between two looks after a crash; doubles while the target changes

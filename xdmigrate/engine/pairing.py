@@ -1,0 +1,252 @@
+"""Pairs every source folder with its target folder: recognises renames, maps names, creates, records the baseline."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+
+from sqlalchemy import Connection
+from xdmigrate_state import folders, ledger, places
+from xdmigrate_state.rows import FolderRow, PlaceRow
+
+from xdmigrate.engine import guards
+from xdmigrate.engine.listing import merged, rows_of
+from xdmigrate.engine.names import Rules, place_folders
+from xdmigrate.engine.recognise import How, Recognised, recognise
+from xdmigrate.engine.rematch import rematch_source, rematch_target
+from xdmigrate.engine.work import Pair, Work
+from xdmigrate.model import Folder, Path
+
+Shown = dict[Path, Folder]
+"""The target's folders as listed, by path."""
+
+
+def align(work: Work) -> list[Pair]:
+    """Recognise, rename, map and create until every wanted source folder has its place on the target."""
+    listed = [folder for folder in work.source.folders() if folder.selectable]
+    shown: Shown = {folder.path: folder for folder in work.target.folders()}
+    known = work.read(lambda c: folders.of_mailbox(c, work.mailbox.id))
+    _believe(work, known, listed)
+    found, lost = recognise(known, listed)
+    pairs = [_pair(work, one, shown) for one in found]
+    _renumbered(work, found, lost, pairs)
+    _vanished(work, [row for row in lost if all(row.path != pair.folder.path for pair in pairs)])
+    _map_names(work, pairs, shown)
+    for pair in pairs:
+        if pair.row.target_path is not None:
+            _take_place(work, pair, pair.row.target_path, shown)
+    return pairs
+
+
+def _believe(work: Work, known: Sequence[FolderRow], listed: Sequence[Folder]) -> None:
+    live = sum(row.counts.seen - row.counts.gone for row in known)
+    shown = sum(folder.count for folder in listed)
+    guards.believe_count(work.mailbox.source, "source", known=live, shown=shown, accepted=work.policy.accepted)
+
+
+# --- the source side --------------------------------------------------------------------------------------------
+
+
+def _pair(work: Work, one: Recognised, shown: Shown) -> Pair:
+    row = one.row
+    if row is not None and one.how is How.MAYBE_RENAMED and not _same_items(work, row, one.folder):
+        row = None
+    if row is None or one.how is How.RENUMBERED:
+        return Pair(_new_row(work, one.folder, row), one.folder)
+    if row.path != one.folder.path:
+        row = _renamed(work, row, one.folder, shown)
+    if row.role != (one.folder.role or "") or row.ref != one.folder.ref or row.vanished:
+        work.checkpoint(
+            lambda c: folders.set_source(c, row.id, role=one.folder.role or "", ref=one.folder.ref, vanished=False)
+        )
+    return Pair(row, one.folder)
+
+
+def _new_row(work: Work, folder: Folder, former: FolderRow | None) -> FolderRow:
+    """A row for a folder seen for the first time, or under new ids: then it goes where its former self went."""
+
+    def add(c: Connection) -> FolderRow:
+        row = folders.add(
+            c,
+            work.mailbox.id,
+            work.mailbox.account_id,
+            folder.kind,
+            folder.path,
+            folder.role or "",
+            folder.ref,
+            folder.validity,
+            folder.next_id,
+        )
+        if former is None or former.target_path is None:
+            return row
+        folders.set_target(c, row.id, former.target_path, former.place_id)
+        return folders.get(c, row.id)
+
+    return work.checkpoint(add)
+
+
+def _same_items(work: Work, row: FolderRow, folder: Folder) -> bool:
+    """Whether ids and sizes say that this is the folder of the row, under another name."""
+    alike = 0
+    for head, known in merged(work.source.heads(folder), rows_of(work, row)):
+        if head is not None and known is not None:
+            if head.size != known.size:
+                return False
+            alike += 1
+    return alike > 0
+
+
+def _renamed(work: Work, row: FolderRow, folder: Folder, shown: Shown) -> FolderRow:
+    """The source renamed a folder: the target's copy follows when it is ours and still where we put it."""
+    new_target = _follow(work, row, folder, shown)
+
+    def commit(c: Connection) -> FolderRow:
+        folders.set_source(c, row.id, path=folder.path)
+        if new_target is not None and row.target_path is not None:
+            _rebase_paths(work, c, row.target_path, new_target)
+        work.note(c, "folder-renamed", before=list(row.path), after=list(folder.path))
+        return folders.get(c, row.id)
+
+    return work.checkpoint(commit)
+
+
+def _follow(work: Work, row: FolderRow, folder: Folder, shown: Shown) -> Path | None:
+    place = _known_place(work, row)
+    if place is None or not place.created or not work.target.features.rename or place.path not in shown:
+        return None
+    known = {r.path: r.target_path for r in work.read(lambda c: folders.of_mailbox(c, work.mailbox.id))}
+    frozen = {path: target for path, target in known.items() if target is not None and path != row.path}
+    wanted = place_folders([folder], _rules(work), frozen=frozen, target=shown.values())[folder.path]
+    if wanted == place.path or wanted in shown:
+        return None
+    work.hold()
+    renamed = work.target.rename_folder(shown.pop(place.path), wanted)
+    shown.clear()
+    shown.update({fresh.path: fresh for fresh in work.target.folders()})  # children moved along (RFC 3501 6.3.5)
+    return renamed.path
+
+
+def _rebase_paths(work: Work, c: Connection, old: Path, new: Path) -> None:
+    """The target folder and everything below it have new paths."""
+    for row in folders.of_mailbox(c, work.mailbox.id):
+        if row.target_path is not None and row.target_path[: len(old)] == old:
+            path = new + row.target_path[len(old) :]
+            folders.set_target(c, row.id, path, row.place_id)
+            if row.place_id is not None:
+                places.rename(c, row.place_id, path)
+
+
+def _renumbered(work: Work, found: Sequence[Recognised], lost: Sequence[FolderRow], pairs: Sequence[Pair]) -> None:
+    """Match items anew where the source gave new ids; also where an earlier run was stopped while doing so."""
+    by_path = {pair.folder.path: pair for pair in pairs}
+    former = [one.row for one in found if one.row is not None and one.how is How.RENUMBERED]
+    for row in [*former, *(row for row in lost if row.path in by_path)]:
+        rematch_source(work, row, by_path[row.path])
+
+
+def _vanished(work: Work, rows: Sequence[FolderRow]) -> None:
+    for row in rows:
+        if not row.vanished:
+            _retire(work, row)
+
+
+def _retire(work: Work, row: FolderRow) -> None:
+    """The source folder is gone: what was copied stays on the target, the rest was never to be had."""
+
+    def commit(c: Connection) -> None:
+        ledger.retire(c, row)
+        folders.set_source(c, row.id, vanished=True)
+        work.note(c, "folder-gone", path=list(row.path))
+
+    work.checkpoint(commit)
+
+
+# --- the target side --------------------------------------------------------------------------------------------
+
+
+def _rules(work: Work) -> Rules:
+    return Rules.of(work.target.features, work.policy.scope.rename, work.mailbox.into_path)
+
+
+def _map_names(work: Work, pairs: Sequence[Pair], shown: Shown) -> None:
+    """Freeze a target path for every wanted folder that has none yet."""
+    frozen = {pair.row.path: pair.row.target_path for pair in pairs if pair.row.target_path is not None}
+    new = [pair for pair in pairs if pair.row.target_path is None and work.policy.scope.wants_folder(pair.folder)]
+    paths = place_folders([pair.folder for pair in new], _rules(work), frozen=frozen, target=shown.values())
+    for pair in new:
+        pair.row = replace(pair.row, target_path=paths[pair.folder.path])
+
+
+def _take_place(work: Work, pair: Pair, path: Path, shown: Shown) -> None:
+    former = _known_place(work, pair.row)
+    if former is not None and path not in shown:
+        path = _moved_by_user(work, former, shown) or path
+    created = path not in shown
+    folder = _create(work, pair, path, shown) if created else shown[path]
+    place = work.read(lambda c: places.find(c, work.mailbox.account_id, path, folder.validity))
+    if place is None and former is not None and not created:
+        place = rematch_target(work, former, folder)
+    if place is None:
+        place = _record_baseline(work, folder, former, created=created)
+    if pair.row.place_id != place.id or (former is not None and former.path != path):
+        place = _settle_in(work, pair, place, path)
+    pair.place, pair.target = place, folder
+
+
+def _known_place(work: Work, row: FolderRow) -> PlaceRow | None:
+    return work.read(partial(places.get, place_id=row.place_id)) if row.place_id is not None else None
+
+
+def _settle_in(work: Work, pair: Pair, place: PlaceRow, path: Path) -> PlaceRow:
+    def commit(c: Connection) -> tuple[PlaceRow, FolderRow]:
+        if place.path != path:
+            places.rename(c, place.id, path)
+        folders.set_target(c, pair.row.id, path, place.id)
+        return places.get(c, place.id), folders.get(c, pair.row.id)
+
+    place, pair.row = work.checkpoint(commit)
+    return place
+
+
+def _moved_by_user(work: Work, place: PlaceRow, shown: Mapping[Path, Folder]) -> Path | None:
+    """The path to which somebody renamed our target folder, if exactly one folder can be it."""
+    alike = [f.path for f in shown.values() if f.validity == place.validity and f.next_id >= place.next_id]
+    taken = [
+        p
+        for p in alike
+        if work.read(partial(places.find, account_id=work.mailbox.account_id, path=p, validity=place.validity))
+    ]
+    return alike[0] if len(alike) == 1 and not taken and place.validity else None
+
+
+def _create(work: Work, pair: Pair, path: Path, shown: Shown) -> Folder:
+    work.hold()
+    folder = work.target.create_folder(path, pair.folder.kind, role=pair.folder.role)
+    if pair.folder.subscribed:
+        work.target.subscribe(folder)
+    shown[path] = folder
+    return folder
+
+
+def _record_baseline(work: Work, folder: Folder, former: PlaceRow | None, *, created: bool) -> PlaceRow:
+    """What was there before our first write; it is never ours to touch."""
+    there = [head.ref for head in work.target.heads(folder)] if folder.count else []
+
+    def commit(c: Connection) -> PlaceRow:
+        if former is not None:
+            places.supersede(c, former.id)
+        work.note(c, "folder-created" if created else "folder-found", path=list(folder.path), items=len(there))
+        return places.add(
+            c,
+            work.mailbox.account_id,
+            folder.kind,
+            folder.path,
+            folder.ref,
+            folder.validity,
+            folder.next_id,
+            there,
+            created=created,
+        )
+
+    return work.checkpoint(commit)

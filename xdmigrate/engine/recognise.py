@@ -1,0 +1,83 @@
+"""Which listed folder is which known one: by permanent id, else by validity, whatever it is called now. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+from xdmigrate_state.rows import FolderRow
+
+from xdmigrate.model import Folder
+
+
+class How(Enum):
+    """How a listed folder relates to what the state knows."""
+
+    NEW = "new"
+    SAME = "same"
+    RENAMED = "renamed"  # proved by its permanent id
+    MAYBE_RENAMED = "maybe-renamed"  # same validity, old name gone: the doer compares ids and sizes first
+    RENUMBERED = "renumbered"  # same name, another validity: ids must be matched anew
+
+
+@dataclass(frozen=True, slots=True)
+class Recognised:
+    """One listed folder and the row it belongs to, if any."""
+
+    folder: Folder
+    how: How
+    row: FolderRow | None = None
+
+
+def recognise(known: Sequence[FolderRow], listed: Sequence[Folder]) -> tuple[list[Recognised], list[FolderRow]]:
+    """Every listed folder with its relation, and the rows whose folder is gone."""
+    left = {row.id: row for row in known}
+    open_ = {folder.path: folder for folder in listed}
+    found: list[Recognised] = []
+    for judge in (_by_ref, _by_path, _by_validity):
+        for folder in list(open_.values()):
+            match = judge(folder, list(left.values()), listed)
+            if match is not None and match.row is not None:
+                del left[match.row.id], open_[folder.path]
+                found.append(match)
+    found += [Recognised(folder, How.NEW) for folder in open_.values()]
+    return sorted(found, key=lambda r: (len(r.folder.path), r.folder.path)), list(left.values())
+
+
+def _by_ref(folder: Folder, rows: Sequence[FolderRow], _listed: Sequence[Folder]) -> Recognised | None:
+    row = next((r for r in rows if folder.ref and r.ref == folder.ref), None)
+    if row is None:
+        return None
+    if row.validity != folder.validity:
+        return Recognised(folder, How.RENUMBERED, row)
+    return Recognised(folder, How.SAME if row.path == folder.path else How.RENAMED, row)
+
+
+def _by_path(folder: Folder, rows: Sequence[FolderRow], listed: Sequence[Folder]) -> Recognised | None:
+    named = [r for r in rows if r.path == folder.path and r.kind == folder.kind]
+    row = next((r for r in named if r.validity == folder.validity), named[0] if named else None)
+    if row is None or (row.ref and folder.ref):
+        return None  # both have permanent ids, and they differ: another folder took the name
+    if row.validity == folder.validity:
+        return Recognised(folder, How.SAME, row)
+    if any(f.validity == row.validity and f.path != row.path for f in listed):
+        return None  # the folder moved on under another name and a new one took its place
+    return Recognised(folder, How.RENUMBERED, row)
+
+
+def _by_validity(folder: Folder, rows: Sequence[FolderRow], _listed: Sequence[Folder]) -> Recognised | None:
+    if folder.ref or not folder.validity:
+        return None
+    alike = [r for r in rows if _could_be(r, folder)]
+    return Recognised(folder, How.MAYBE_RENAMED, alike[0]) if len(alike) == 1 else None
+
+
+def _could_be(row: FolderRow, folder: Folder) -> bool:
+    return (
+        not row.ref
+        and row.kind == folder.kind
+        and row.validity == folder.validity
+        and row.next_id <= folder.next_id
+        and row.counts.seen > 0
+    )

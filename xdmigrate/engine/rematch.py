@@ -1,0 +1,111 @@
+"""Ids changed on one side (UIDVALIDITY): items are matched anew by content before anything is written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
+
+from sqlalchemy import Connection
+from xdmigrate_state import folders, ledger, places
+from xdmigrate_state.rows import FolderRow, ItemRow, PlaceRow
+
+from xdmigrate.contract import Source
+from xdmigrate.engine import guards
+from xdmigrate.engine.fingerprints import Print, prints
+from xdmigrate.engine.listing import PAGE, rows_of
+from xdmigrate.engine.match import pair_equals
+from xdmigrate.engine.work import Pair, Work
+from xdmigrate.model import Folder, Outcome
+
+ON_TARGET = (Outcome.COPIED, Outcome.PRESENT)
+
+
+def rematch_source(work: Work, former: FolderRow, pair: Pair) -> None:
+    """Carry the links of `former` over to the new ids of the same folder; what is not found again is gone."""
+    linked = [row for row in rows_of(work, former) if row.outcome in ON_TARGET and not row.gone]
+    found = pair_equals(_contents(linked), _read_alike(work.source, pair.folder, linked))
+    path = "/".join(former.path)
+    guards.believe_rematch(
+        work.mailbox.source, path, "source", known=len(linked), matched=len(found), accepted=work.policy.accepted
+    )
+    for start in range(0, len(found), PAGE):
+        chunk = found[start : start + PAGE]
+        work.checkpoint(partial(ledger.transfer, from_folder=former, to_folder=pair.row, rows=chunk))
+
+    def commit(c: Connection) -> FolderRow:
+        ledger.retire(c, former)
+        folders.supersede(c, former.id)
+        work.note(c, "source-renumbered", path=list(former.path), known=len(linked), found=len(found))
+        return folders.get(c, pair.row.id)
+
+    pair.row = work.checkpoint(commit)
+
+
+def rematch_target(work: Work, former: PlaceRow, folder: Folder) -> PlaceRow:
+    """Link the copies in `former` to the new ids of the same target folder; what is not found again is sent again.
+
+    Everything that is not ours becomes the new incarnation's baseline. One commit: half a re-match never shows.
+    """
+    links = list(_links(work, former))
+    shown = list(work.target.heads(folder))
+    sizes = {row.size for row in links}
+    alike = [head.ref for head in shown if head.size in sizes]
+    wanted = [((row.folder_id, row.source_id), Print(row.size, row.fingerprint)) for row in links if row.fingerprint]
+    found = dict(pair_equals(wanted, prints(work.target, folder, alike)))
+    path = "/".join(former.path)
+    guards.believe_rematch(
+        work.mailbox.target, path, "target", known=len(links), matched=len(found), accepted=work.policy.accepted
+    )
+    foreign = [head.ref for head in shown if head.ref not in set(found.values())]
+
+    def commit(c: Connection) -> PlaceRow:
+        place = places.add(
+            c,
+            former.account_id,
+            folder.kind,
+            folder.path,
+            folder.ref,
+            folder.validity,
+            folder.next_id,
+            foreign,
+            created=former.created,
+        )
+        for folder_id in {row.folder_id for row in links}:
+            _relink(c, folders.get(c, folder_id), place, links, found)
+        places.supersede(c, former.id)
+        work.note(c, "target-renumbered", path=list(former.path), known=len(links), found=len(found))
+        return place
+
+    return work.checkpoint(commit)
+
+
+def _relink(
+    c: Connection, row: FolderRow, place: PlaceRow, links: Sequence[ItemRow], found: Mapping[tuple[int, bytes], bytes]
+) -> None:
+    mine = [link.source_id for link in links if link.folder_id == row.id]
+    known = {ref: found[row.id, ref] for ref in mine if (row.id, ref) in found}
+    ledger.relink(c, row, [(ref, place.id, target) for ref, target in known.items()])
+    ledger.reopen(c, row, [ref for ref in mine if ref not in known])
+    folders.set_target(c, row.id, place.path, place.id)
+    folders.set_adopted(c, row.id, adopted=False)  # what is sent again may be among the new ids already
+
+
+def _links(work: Work, place: PlaceRow) -> Iterator[ItemRow]:
+    after = b""
+    while rows := work.read(
+        partial(ledger.by_targets, account_id=place.account_id, place_id=place.id, after=after, limit=PAGE)
+    ):
+        yield from rows
+        after = rows[-1].target_id or b""
+
+
+def _contents(rows: Sequence[ItemRow]) -> Iterator[tuple[bytes, Print]]:
+    for row in rows:
+        if row.fingerprint is not None:
+            yield row.source_id, Print(row.size, row.fingerprint)
+
+
+def _read_alike(store: Source, folder: Folder, rows: Sequence[ItemRow]) -> Iterator[tuple[bytes, Print]]:
+    """Fingerprints of the listed items that have the size of any known one: sizes first, then bodies."""
+    sizes = {row.size for row in rows}
+    return prints(store, folder, [head.ref for head in store.heads(folder) if head.size in sizes])

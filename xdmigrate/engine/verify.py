@@ -1,0 +1,267 @@
+"""Verification, independent of the copy path: both sides are read through auditors, name map and filters anew.
+
+Per folder: items are paired by the ledger's links first, the rest by content; what remains is looked for elsewhere on
+the target. The ledger names differences (quarantined, gone since, adopted) but a wanted source item without an equal
+on the target is missing whatever the ledger says.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+
+from xdmigrate_state import failures, folders, ledger, places
+from xdmigrate_state.database import Database
+from xdmigrate_state.rows import FolderRow, MailboxRow
+
+from xdmigrate.contract import Auditor, Features
+from xdmigrate.engine.audit import Links, leftover_state, metadata_faults, pair_by_links
+from xdmigrate.engine.fingerprints import Print
+from xdmigrate.engine.match import pair_equals
+from xdmigrate.engine.names import Rules, place_folders
+from xdmigrate.engine.scope import Scope
+from xdmigrate.model import Folder, Head, Outcome, Path
+from xdmigrate.report.verdicts import Detail, ItemState, MailboxVerdict, Tally
+
+INSPECTED_AT_ONCE = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Depth:
+    """How many bodies are compared per mailbox; ids, sizes, flags and dates always are."""
+
+    full: bool = False
+    sample: int = 50
+    seed: int = 0
+
+
+@dataclass(slots=True)
+class Half:
+    """One folder's items on one side, by id, as far as they are not paired yet."""
+
+    folder: Folder
+    items: dict[bytes, Head]
+
+
+@dataclass(slots=True)
+class Audit:
+    """One mailbox being verified."""
+
+    db: Database
+    mailbox: MailboxRow
+    scope: Scope
+    source: Auditor
+    target: Auditor
+    features: Features  # of the target: what it cannot keep is not held against it
+    depth: Depth
+    tally: Tally = field(default_factory=Tally)
+    unpaired: list[tuple[Half, Half | None, Links]] = field(default_factory=list)
+    random: random.Random = field(default_factory=random.Random)
+
+
+def verify(
+    db: Database,
+    mailbox: MailboxRow,
+    scope: Scope,
+    *,
+    source: Auditor,
+    target: Auditor,
+    features: Features,
+    depth: Depth,
+) -> MailboxVerdict:
+    """Compare every wanted item of the mailbox with the target. Changes nothing on either side, nor in the state."""
+    audit = Audit(db, mailbox, scope, source, target, features, depth)
+    audit.random.seed(depth.seed)
+    shown = {folder.path: folder for folder in target.folders() if folder.selectable}
+    wanted = [folder for folder in source.folders() if folder.selectable and scope.wants_folder(folder)]
+    where = _where(audit, wanted, shown)
+    for folder in wanted:
+        _compare(audit, folder, shown.get(where[folder.path]))
+    _look_elsewhere(audit)
+    return audit.tally.verdict(mailbox.id, mailbox.source, mailbox.target)
+
+
+def _rows(audit: Audit) -> list[FolderRow]:
+    return audit.db.read(partial(folders.of_mailbox, mailbox_id=audit.mailbox.id))
+
+
+def _where(audit: Audit, wanted: Sequence[Folder], shown: dict[Path, Folder]) -> dict[Path, Path]:
+    """Where each folder's items have to be: the frozen name, else what the plan's map says today."""
+    frozen = {row.path: row.target_path for row in _rows(audit) if row.target_path is not None}
+    new = [folder for folder in wanted if folder.path not in frozen]
+    rules = Rules.of(audit.features, audit.scope.rename, audit.mailbox.into_path)
+    return {**frozen, **place_folders(new, rules, frozen=frozen, target=shown.values())}
+
+
+# --- one folder -------------------------------------------------------------------------------------------------
+
+
+def _compare(audit: Audit, folder: Folder, there: Folder | None) -> None:
+    links = _links(audit, folder, there)
+    heads = {head.ref: head for head in audit.source.heads(folder) if audit.scope.wants(folder, head)}
+    mine = Half(folder, heads)
+    theirs = Half(there, {head.ref: head for head in audit.target.heads(there)}) if there is not None else None
+    audit.tally.source(folder.kind, len(heads))
+    if theirs is not None:
+        linked = pair_by_links(mine.items, theirs.items, links)
+        _judge_pairs(audit, mine, theirs, linked, links)
+        _pair_by_content(audit, mine, theirs, links)
+    audit.unpaired.append((mine, theirs, links))
+
+
+def _links(audit: Audit, folder: Folder, there: Folder | None) -> Links:
+    links = Links()
+    row = next((r for r in _rows(audit) if r.path == folder.path and r.validity == folder.validity), None)
+    if row is not None:
+        after = b""
+        while page := audit.db.read(partial(ledger.scan, folder=row, after=after, limit=INSPECTED_AT_ONCE * 4)):
+            links.learn(page)
+            after = page[-1].source_id
+        links.reasons.update(_quarantined(audit, row))
+    if row is not None and row.place_id is not None and there is not None:
+        place = audit.db.read(partial(places.get, place_id=row.place_id))
+        if place.validity == there.validity:
+            links.baseline = audit.db.read(partial(places.baseline, place_id=place.id))
+            claims = audit.db.read(partial(ledger.claims, account_id=row.account_id, place_id=place.id))
+            links.claimed = frozenset(claims)
+    return links
+
+
+def _quarantined(audit: Audit, row: FolderRow) -> Iterator[tuple[bytes, tuple[str, bool]]]:
+    for failure in audit.db.read(partial(failures.of_mailbox, mailbox_id=audit.mailbox.id)):
+        if failure.folder_id == row.id:
+            yield failure.source_id, (failure.reason, failure.accepted_at is not None)
+
+
+def _judge_pairs(audit: Audit, mine: Half, theirs: Half, pairs: Sequence[tuple[bytes, bytes]], links: Links) -> None:
+    """Judge pairs that the ledger links, by size, by body as deep as asked for, by flags and date; then unlist them."""
+    deep = _chosen(audit, pairs)
+    differ = {
+        source for source, target in pairs if mine.items[source].size != theirs.items[target].size
+    } | _different_bodies(audit, mine, theirs, [pair for pair in pairs if pair[0] in deep])
+    for source, target in pairs:
+        head, copy = mine.items.pop(source), theirs.items.pop(target)
+        if source in differ:
+            _count(audit, mine.folder, ItemState.CHANGED, head, "the bytes differ")
+            continue
+        _judge_metadata(audit, mine.folder, head, copy, adopted=links.adopted(source))
+
+
+def _judge_metadata(audit: Audit, folder: Folder, head: Head, copy: Head, *, adopted: bool) -> None:
+    faults = metadata_faults(head, copy, audit.features, adopted=adopted)
+    if faults:
+        _count(audit, folder, ItemState.METADATA, head, faults)
+    else:
+        audit.tally.count(folder.kind, ItemState.VERIFIED)
+
+
+def _chosen(audit: Audit, pairs: Sequence[tuple[bytes, bytes]]) -> set[bytes]:
+    refs = [source for source, _target in pairs]
+    return set(refs if audit.depth.full else audit.random.sample(refs, min(audit.depth.sample, len(refs))))
+
+
+def _different_bodies(audit: Audit, mine: Half, theirs: Half, pairs: Sequence[tuple[bytes, bytes]]) -> set[bytes]:
+    """Source ids of pairs whose bodies, read from both sides, are not equal."""
+    differ: set[bytes] = set()
+    for start in range(0, len(pairs), INSPECTED_AT_ONCE):
+        some = pairs[start : start + INSPECTED_AT_ONCE]
+        left = _inspect(audit.source, mine.folder, [source for source, _ in some])
+        right = _inspect(audit.target, theirs.folder, [target for _, target in some])
+        differ |= {source for source, target in some if source in left and left[source] != right.get(target)}
+    return differ
+
+
+def _pair_by_content(audit: Audit, mine: Half, theirs: Half, links: Links) -> None:
+    """Items that no link explains, but whose equal is there all the same."""
+    sizes = {head.size for head in mine.items.values()} & {head.size for head in theirs.items.values()}
+    if not sizes:
+        return
+    free = {ref for ref, head in theirs.items.items() if head.size in sizes and ref not in links.claimed}
+    left = _inspect(audit.source, mine.folder, [ref for ref, head in mine.items.items() if head.size in sizes])
+    right = _inspect(audit.target, theirs.folder, sorted(free))
+    for source, target in pair_equals(sorted(left.items()), sorted(right.items())):
+        head, copy = mine.items.pop(source), theirs.items.pop(target)
+        _judge_metadata(audit, mine.folder, head, copy, adopted=target in links.baseline)
+
+
+def _inspect(auditor: Auditor, folder: Folder, refs: Sequence[bytes]) -> dict[bytes, Print]:
+    return {one.ref: Print(one.size, one.fingerprint) for one in auditor.inspect(folder, refs)} if refs else {}
+
+
+# --- what is left -----------------------------------------------------------------------------------------------
+
+
+def _look_elsewhere(audit: Audit) -> None:
+    """Source items without an equal in their folder: moved by the user, quarantined, or missing; then the target's."""
+    for mine, _theirs, links in audit.unpaired:
+        moved = _moved(audit, mine)
+        for ref, head in mine.items.items():
+            if ref in moved:
+                _count(audit, mine.folder, ItemState.MOVED, head, f"now in {'/'.join(moved[ref])!r}")
+            else:
+                _judge_lost(audit, mine.folder, head, links)
+    for mine, theirs, links in audit.unpaired:
+        if theirs is not None:
+            _judge_leftovers(audit, mine, theirs, links)
+
+
+def _moved(audit: Audit, mine: Half) -> dict[bytes, Path]:
+    """Items found with equal bytes in another folder; what is found there is no longer free."""
+    found: dict[bytes, Path] = {}
+    lost = {ref: head.size for ref, head in mine.items.items()}
+    left: dict[bytes, Print] | None = None
+    for _other, theirs, links in audit.unpaired:
+        if not lost or theirs is None:
+            continue
+        sizes = set(lost.values())
+        free = [ref for ref, head in theirs.items.items() if head.size in sizes and ref not in links.claimed]
+        if not free:
+            continue
+        left = left if left is not None else _inspect(audit.source, mine.folder, list(lost))
+        right = _inspect(audit.target, theirs.folder, free)
+        for source, target in pair_equals(((ref, left[ref]) for ref in lost if ref in left), sorted(right.items())):
+            found[source] = theirs.folder.path
+            del theirs.items[target], lost[source]
+    return found
+
+
+def _judge_lost(audit: Audit, folder: Folder, head: Head, links: Links) -> None:
+    if head.ref in links.reasons:
+        reason, accepted = links.reasons[head.ref]
+        audit.tally.count(folder.kind, ItemState.FAILED, accepted=accepted)
+        audit.tally.note(Detail(ItemState.FAILED, folder.path, head.ref.hex(), head.size, head.date, reason))
+        return
+    row_outcome = links.outcomes.get(head.ref)
+    known = row_outcome in (Outcome.COPIED, Outcome.PRESENT)
+    text = "copied, but no longer on the target" if known else "not copied yet: run sync"
+    _count(audit, folder, ItemState.MISSING, head, text)
+
+
+def _judge_leftovers(audit: Audit, mine: Half, theirs: Half, links: Links) -> None:
+    suspects = [ref for ref in theirs.items if leftover_state(ref, links) is None]
+    twins = _twins(audit, mine.folder, theirs, suspects)
+    for ref, head in theirs.items.items():
+        state = leftover_state(ref, links)
+        if state is None:
+            state = ItemState.UNEXPLAINED if ref in twins else ItemState.OWN
+        audit.tally.count(mine.folder.kind, state)
+        if state is ItemState.UNEXPLAINED:
+            text = "equal to a source item that is already on the target"
+            audit.tally.note(Detail(state, theirs.folder.path, ref.hex(), head.size, head.date, text))
+
+
+def _twins(audit: Audit, folder: Folder, theirs: Half, suspects: Sequence[bytes]) -> set[bytes]:
+    """Suspects whose bytes equal those of any item in the source folder: a second copy that nobody ordered."""
+    sizes = {theirs.items[ref].size for ref in suspects}
+    alike = [head.ref for head in audit.source.heads(folder) if head.size in sizes] if sizes else []
+    if not alike:
+        return set()
+    contents = set(_inspect(audit.source, folder, alike).values())
+    return {ref for ref, content in _inspect(audit.target, theirs.folder, suspects).items() if content in contents}
+
+
+def _count(audit: Audit, folder: Folder, state: ItemState, head: Head, text: str) -> None:
+    audit.tally.count(folder.kind, state)
+    audit.tally.note(Detail(state, folder.path, head.ref.hex(), head.size, head.date, text))

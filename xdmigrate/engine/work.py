@@ -1,0 +1,80 @@
+"""One pass under way over one mailbox: its sessions, its lease, and the way to commit a checkpoint."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from sqlalchemy import Connection
+from xdmigrate_state import journal, leases, mailboxes
+from xdmigrate_state.rows import FolderRow, MailboxRow, PlaceRow
+
+from xdmigrate.contract import Source, Target
+from xdmigrate.engine.context import COMMAND_TIMEOUT, LEASE_SECONDS, Context, Policy, Progress
+from xdmigrate.model import Folder
+
+Result = TypeVar("Result")
+
+
+@dataclass(slots=True)
+class Pair:
+    """A source folder, the target folder it goes to, and their rows in the state."""
+
+    row: FolderRow
+    folder: Folder
+    place: PlaceRow | None = None  # None: nothing of this folder is wanted on the target
+    target: Folder | None = None
+    cursor: bytes = b""  # taken before this pass's listing; stored when every item has an outcome
+    surveyed: bool = False
+
+
+@dataclass(slots=True)
+class Work:
+    """The hands of one pass. `checkpoint` is the only way by which a pass changes the state."""
+
+    context: Context
+    mailbox: MailboxRow
+    source: Source
+    target: Target
+    epoch: int
+    lease_until: float
+
+    @property
+    def policy(self) -> Policy:
+        return self.context.policy
+
+    def read(self, work: Callable[[Connection], Result]) -> Result:
+        """Look something up in the state."""
+        return self.context.db.read(work)
+
+    def checkpoint(self, work: Callable[[Connection], Result]) -> Result:
+        """Commit, only while this worker still holds the target mailbox. Raises LeaseLost."""
+
+        def fenced(c: Connection) -> Result:
+            leases.check(c, self.mailbox.account_id, self.epoch)
+            return work(c)
+
+        return self.context.db.write(fenced)
+
+    def hold(self) -> None:
+        """Make sure that the lease outlasts a command that is about to be sent."""
+        now = self.context.clock.now()
+        if self.lease_until - now > LEASE_SECONDS / 2:
+            return
+        if self.lease_until - now < COMMAND_TIMEOUT:
+            self.checkpoint(lambda _c: None)  # too late to renew silently: prove first that nobody took over
+        self.checkpoint(lambda c: leases.renew(c, self.mailbox.account_id, self.epoch, LEASE_SECONDS, now))
+        self.lease_until = now + LEASE_SECONDS
+
+    def note(self, c: Connection, event: str, **facts: object) -> None:
+        """Append to the mailbox's chain of the journal, inside a checkpoint."""
+        journal.append(c, self.context.plan_id, self.mailbox.id, event, facts, self.context.clock.now())
+
+    def progressed(self, c: Connection) -> None:
+        """Something was achieved: failed attempts are counted anew."""
+        mailboxes.progressed(c, self.mailbox.id)
+
+    def tell(self, phase: str, folder: str = "", items: int = 0, octets: int = 0) -> None:
+        """Report progress to whoever watches."""
+        self.context.progress(Progress(self.mailbox.id, phase, folder, items, octets))
