@@ -327,3 +327,17 @@ def test_two_mailboxes_can_go_into_one_target(world: World) -> None:
     world.sync(number)
     assert world.bodies(("Bob (left 2025)", "INBOX")) == {b"\r\nbob\r\n": 1}
     assert_same(world)
+
+
+@pytest.mark.parametrize("side", ["old", "new"])
+def test_renumbering_while_a_range_is_open_sends_nothing_twice(world: World, side: str) -> None:
+    fill(world, 12)
+    world.sync()
+    for number in range(6):
+        world.old.deliver(WORK, b"\r\nlate %d\r\n" % number)
+    world.target_faults = Faults.scripted({("send", 2): Fault(Mode.AFTER)})
+    assert world.step().verdict is Verdict.RETRY_AT
+    getattr(world, side).change_validity(WORK)
+    world.calm()
+    world.sync()
+    assert_same(world)

@@ -70,8 +70,8 @@ def rematch_target(work: Work, former: PlaceRow, folder: Folder) -> PlaceRow:
             foreign,
             created=former.created,
         )
-        for folder_id in {row.folder_id for row in links}:
-            _relink(c, folders.get(c, folder_id), place, links, found)
+        for row in folders.of_place(c, former.id):
+            _relink(c, row, place, links, found)
         places.supersede(c, former.id)
         work.note(c, "target-renumbered", path=list(former.path), known=len(links), found=len(found))
         return place
