@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path as FilePath
 
-from xdmigrate_state import mailboxes, plans
+from xdmigrate_state import failures, folders, ledger, mailboxes, plans
 from xdmigrate_state.database import Database
 from xdmigrate_state.rows import MailboxRow, MailboxSpec
 
@@ -127,6 +128,12 @@ class World:
         for faults in (self.source_faults, self.target_faults):
             faults.commit_late()
         self.source_faults, self.target_faults = no_faults(), no_faults()
+
+    def retry_quarantine(self) -> None:
+        """What `quarantine retry` does: failed items become pending again."""
+        for failure in self.db.read(lambda c: failures.of_plan(c, self.plan_id)):
+            row = self.db.read(partial(folders.get, folder_id=failure.folder_id))
+            self.db.write(partial(ledger.reopen, folder=row, refs=[failure.source_id]))
 
     def verify(self, *, full: bool = True) -> MailboxVerdict:
         source = MemoryAuditor(self.old_server.log_in(Login(USER, USER, "secret-old")))

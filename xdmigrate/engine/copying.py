@@ -130,7 +130,8 @@ def _put(span: Range, writer: Writer, ticket: int, item: Item) -> None:
     except ItemRefused as refused:  # the body broke off; a writer announces nothing that it does not hold
         span.unreadable.append(Unreadable(item.head.ref, refused.reason, refused.message))
         return
-    span.sent[ticket] = Sent(item.head.ref, Print(body.passed, body.fingerprint), item.head.flags)
+    size = body.passed or body.size  # a dry run takes no bytes
+    span.sent[ticket] = Sent(item.head.ref, Print(size, body.fingerprint), item.head.flags)
 
 
 def unclaimed(work: Work, place: PlaceRow, folder: Folder, floor: bytes) -> dict[bytes, Head]:

@@ -1,0 +1,61 @@
+# Two commands matter: `make demo` and `make test`. Both set up everything that they need, once.
+#   PYTHON=/usr/bin/python3.12   the interpreter that .venv is made with
+#   SEED=123456                  repeat a test run
+#   WORKERS=2                    test processes
+#   ARGS="-k folders"            more arguments for pytest
+
+PYTHON ?=
+SEED ?=
+WORKERS ?= 2
+ARGS ?=
+
+BIN := .venv/bin
+CODE := xdmigrate connectors plans state tests
+PYTEST := XDMIGRATE_SEED='$(SEED)' $(BIN)/pytest --numprocesses $(WORKERS) --dist worksteal
+
+.PHONY: help demo test test-full check format servers clean
+
+help:
+	@echo 'make demo       migrate a mailbox between two embedded servers, with a kill in the middle'
+	@echo 'make test       every check and every test, with few repetitions (SEED=… repeats a run)'
+	@echo 'make test-full  the same with the full counts'
+	@echo 'make check      linters and types only'
+	@echo 'make format     let ruff format the code'
+	@echo 'make clean      remove .venv and caches'
+
+demo: .venv/demo
+	@$(BIN)/xdmigrate demo
+
+test: .venv/test servers check
+	$(PYTEST) --timeout 120 $(ARGS)
+
+test-full: .venv/test servers check
+	XDMIGRATE_FULL=1 $(PYTEST) --timeout 3600 $(ARGS)
+
+check: .venv/test
+	$(BIN)/ruff check $(CODE)
+	$(BIN)/ruff format --check $(CODE)
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+	$(BIN)/pylint --score n --persistent n $$(find $(CODE) -name '*.py')
+
+format: .venv/test
+	$(BIN)/ruff check --fix $(CODE)
+	$(BIN)/ruff format $(CODE)
+
+servers:
+	@.ci/servers
+
+clean:
+	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis dist
+
+# Stamps: what is installed stays until the list of dependencies changes.
+.venv/demo: pyproject.toml constraints.txt
+	@echo 'installing xdmigrate into .venv (once, about a minute)'
+	@PYTHON='$(PYTHON)' .ci/venv demo
+	@touch $@
+
+.venv/test: pyproject.toml constraints.txt
+	@echo 'installing xdmigrate and the test tools into .venv (once, about a minute)'
+	@PYTHON='$(PYTHON)' .ci/venv test
+	@touch $@ .venv/demo

@@ -1,0 +1,113 @@
+"""Bodies of messages on their way: still on the wire, in memory, or on the disk."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from io import BytesIO
+from tempfile import SpooledTemporaryFile, TemporaryFile
+from typing import BinaryIO, Never, cast
+
+from xdmigrate.contract import BUFFERED_BODY
+from xdmigrate.errors import ItemRefused
+from xdmigrate_imap.wire import Literal
+
+CHUNK = 256 * 1024
+
+
+class StreamBody:
+    """A body that is still on the wire; whoever asks for the next item loses it."""
+
+    __slots__ = ("_literal", "_taken")
+
+    def __init__(self, literal: Literal) -> None:
+        self._literal = literal
+        self._taken = False
+
+    @property
+    def size(self) -> int:
+        return self._literal.size
+
+    def chunks(self) -> Iterator[memoryview]:
+        self._take()
+        return self._literal.chunks()
+
+    def spool(self) -> BinaryIO:
+        file = SpooledTemporaryFile(max_size=BUFFERED_BODY)  # noqa: SIM115  # the caller's
+        for chunk in self.chunks():
+            file.write(chunk)
+        file.seek(0)
+        return cast(BinaryIO, file)
+
+    def _take(self) -> None:
+        if self._taken or self._literal.left != self._literal.size:
+            raise RuntimeError("a body may be asked for once, and only until the next item is asked for")
+        self._taken = True
+
+
+class KeptBody:
+    """A body that was read whole, because what belongs to it came behind it."""
+
+    def __init__(self, data: bytes | BinaryIO, size: int | None = None) -> None:
+        self._data = data
+        self._size = size
+
+    @property
+    def size(self) -> int:
+        return len(self._data) if isinstance(self._data, bytes) else self._size or 0
+
+    def chunks(self) -> Iterator[memoryview]:
+        if isinstance(self._data, bytes):
+            yield memoryview(self._data)
+        else:
+            yield from pieces(self._data)
+
+    def spool(self) -> BinaryIO:
+        if isinstance(self._data, bytes):
+            return BytesIO(self._data)
+        self._data.seek(0)
+        return self._data
+
+
+class UnreadableBody:
+    """The body of a message that is listed but that the server cannot give."""
+
+    size = 0
+
+    def __init__(self, words: str = "") -> None:
+        self._words = words
+
+    def chunks(self) -> Iterator[memoryview]:
+        raise self._refused()
+
+    def spool(self) -> Never:
+        raise self._refused()
+
+    def _refused(self) -> ItemRefused:
+        cause = (
+            f"the server cannot give the message: {self._words}"
+            if self._words
+            else "the server cannot give the message"
+        )
+        return ItemRefused(cause, reason="unreadable", remedy="open it in a mail client; it may be damaged")
+
+
+def keep(literal: Literal) -> KeptBody:
+    """Read a literal whole: into memory when it is small, else onto the disk."""
+    return KeptBody(hold(literal.chunks(), literal.size), literal.size)
+
+
+def hold(chunks: Iterable[memoryview], size: int) -> bytes | BinaryIO:
+    """The octets of `chunks` as one object: bytes up to BUFFERED_BODY, else an unnamed file."""
+    if size <= BUFFERED_BODY:
+        return b"".join([bytes(chunk) for chunk in chunks])
+    file = TemporaryFile()  # noqa: SIM115  # closed with its last reference
+    for chunk in chunks:
+        file.write(chunk)
+    return cast(BinaryIO, file)
+
+
+def pieces(file: BinaryIO) -> Iterator[memoryview]:
+    """A file's octets from its beginning."""
+    file.seek(0)
+    while chunk := file.read(CHUNK):
+        yield memoryview(chunk)

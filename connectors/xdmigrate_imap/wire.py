@@ -1,0 +1,198 @@
+"""The bytes of one connection: a bounded read buffer that everything on the connection reads through.
+
+imaplib reads its lines through it too (see `client.py`), so there is one reader and nothing is ever left behind in
+another buffer. Literals are handed out as views of the buffer, never collected.
+"""
+
+from __future__ import annotations
+
+import socket
+import ssl
+from collections.abc import Iterator
+
+from xdmigrate.errors import XdmigrateError
+from xdmigrate_imap.peer import Peer
+
+BUFFER = 1 << 20
+"""Read buffer in bytes; also the longest line."""
+
+IDLE_SECONDS = 120.0
+"""A server that says nothing, or takes nothing, for so long is lost."""
+
+_SEND = 256 * 1024
+"""Bytes given to one send: `IDLE_SECONDS` is granted to each, so a slow link never times out while it moves."""
+
+_ROOM = 64 * 1024
+_WOULD_BLOCK = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
+
+
+class Wire:
+    """One connection. Raises ConnectionLost when it ends, ProtocolError for a line beyond the bounds."""
+
+    def __init__(self, sock: socket.socket, peer: Peer) -> None:
+        self.peer = peer
+        self.sock = sock
+        self.idle = IDLE_SECONDS
+        self._open = True
+        self._buffer = bytearray(BUFFER)
+        self._view = memoryview(self._buffer)
+        self._start = self._end = 0
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it can still be used."""
+        return self._open
+
+    def line(self) -> bytes:
+        """The next line without its end."""
+        searched = 0
+        while (at := self._buffer.find(b"\n", self._start + searched, self._end)) < 0:
+            searched = self._end - self._start
+            self._fill()
+        line = bytes(self._view[self._start : at])
+        self._start = at + 1
+        return line[:-1] if line.endswith(b"\r") else line
+
+    def literal(self, size: int) -> Literal:
+        """The next `size` octets, to be read or skipped before anything else is read."""
+        return Literal(self, size)
+
+    def exactly(self, size: int) -> bytes:
+        """The next `size` octets in one piece."""
+        return b"".join(bytes(view) for view in self.literal(size).chunks())
+
+    def take(self, most: int) -> memoryview:
+        """At least one and at most `most` octets; the view is valid until the next read."""
+        if self._start == self._end:
+            self._fill()
+        begin = self._start
+        self._start = min(self._end, begin + most)
+        return self._view[begin : self._start]
+
+    def arrived(self) -> bool:
+        """Whether a whole line is there; takes in what the socket holds, and never waits."""
+        if self._has_line():
+            return True
+        self._make_room()
+        try:
+            self.sock.settimeout(0)
+            count = self._receive()
+        except _WOULD_BLOCK:
+            return False
+        finally:
+            if self._open:
+                self.sock.settimeout(self.idle)
+        self._end += count
+        return self._has_line()
+
+    def send(self, data: bytes | bytearray | memoryview) -> None:
+        """Send everything. Raises ConnectionLost or Throttled with the server's last words, where it said any."""
+        self._check_open()
+        view = memoryview(data)
+        try:
+            while view:
+                view = view[self.sock.send(view[:_SEND]) :]
+        except OSError as error:
+            raise self._last_words(error) from error
+
+    def start_tls(self, context: ssl.SSLContext, host: str) -> socket.socket:
+        """Go on in TLS. What came in plaintext behind the server's OK is an injection and is refused (RFC 8314)."""
+        if self._start != self._end:
+            raise self.broken("sent data between STARTTLS and TLS")
+        self.sock = context.wrap_socket(self.sock, server_hostname=host)
+        return self.sock
+
+    def close(self) -> None:
+        """Drop the connection. Never raises."""
+        self._open = False
+        try:
+            self.sock.close()
+        except OSError:
+            return
+
+    def broken(self, cause: str) -> XdmigrateError:
+        """Drop the connection for this fault of the server and return the error to raise."""
+        self.close()
+        return self.peer.protocol(cause)
+
+    def lost(self, cause: str) -> XdmigrateError:
+        """Drop the connection and return the error to raise."""
+        self.close()
+        return self.peer.lost(cause)
+
+    def _has_line(self) -> bool:
+        return self._buffer.find(b"\n", self._start, self._end) >= 0
+
+    def _check_open(self) -> None:
+        if not self._open:
+            raise self.peer.lost("the connection was dropped")
+
+    def _fill(self) -> None:
+        self._check_open()
+        self._make_room()
+        try:
+            self._end += self._receive()
+        except OSError as error:
+            raise self.lost(reason(error, self.sock.gettimeout() or self.idle)) from error
+
+    def _receive(self) -> int:
+        count = self.sock.recv_into(self._view[self._end :])
+        if not count:
+            raise self.lost("the server closed the connection")
+        return count
+
+    def _make_room(self) -> None:
+        if self._start == self._end:
+            self._start = self._end = 0
+        elif BUFFER - self._end < _ROOM and self._start:
+            held = self._end - self._start
+            self._view[:held] = self._view[self._start : self._end]
+            self._start, self._end = 0, held
+        if self._end == BUFFER:
+            raise self.broken("sent a line that is too long")
+
+    def _last_words(self, error: OSError) -> XdmigrateError:
+        """A server that ends a connection while we send has often said why."""
+        try:
+            while self.arrived():
+                line = self.line()
+                if line[:6].upper() == b"* BYE ":
+                    self.close()
+                    return self.peer.farewell(line[6:].decode("utf-8", "replace"))
+        except (OSError, XdmigrateError):
+            self.close()
+        return self.lost(reason(error, self.idle))
+
+
+class Literal:
+    """Octets that the server announced and that must be read or skipped before the next line."""
+
+    __slots__ = ("_skipped", "_wire", "left", "size")
+
+    def __init__(self, wire: Wire, size: int) -> None:
+        self._wire = wire
+        self.size = size
+        self.left = size
+        self._skipped = False
+
+    def chunks(self) -> Iterator[memoryview]:
+        """What is left of it; each view is valid until the next one is asked for."""
+        while self.left:
+            view = self._wire.take(self.left)
+            self.left -= len(view)
+            yield view
+        if self._skipped:  # a reader that was overtaken must not take a part for the whole
+            raise RuntimeError("a body can be read only until its session is asked for something else")
+
+    def skip(self) -> None:
+        """Read over what is left."""
+        self._skipped = self.left > 0
+        while self.left:
+            self.left -= len(self._wire.take(self.left))
+
+
+def reason(error: OSError, idle: float = IDLE_SECONDS) -> str:
+    """The cause of a failed read or write in words."""
+    if isinstance(error, TimeoutError):
+        return f"no answer for {idle:.0f} seconds"
+    return error.strerror or type(error).__name__

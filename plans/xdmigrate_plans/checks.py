@@ -1,0 +1,97 @@
+"""What must fit together between the sections of a plan. Pure, except for looking whether a named file exists."""
+
+from __future__ import annotations
+
+import os.path
+from collections.abc import Iterator
+from difflib import get_close_matches
+from typing import Any
+
+from xdmigrate_plans.addresses import same_account
+from xdmigrate_plans.diagnosis import Fault, shown
+from xdmigrate_plans.document import Document
+from xdmigrate_plans.endpoints import Endpoint
+from xdmigrate_plans.faults import suggest
+from xdmigrate_plans.plan import SIDES, Plan, PlannedMailbox, Side
+from xdmigrate_plans.templates import Fields, expand
+from xdmigrate_plans.textfile import located
+
+IDENTITY = ("connector", "host", "port", "url", "server")
+"""Settings that tell one system from another."""
+
+
+def names_fit(document: Document, connectors: frozenset[str]) -> Iterator[Fault]:
+    """Connectors that are not installed, and endpoints that are named but not described.
+
+    Works on the raw data, so that it can speak while other parts of the plan are still wrong.
+    """
+    data = document.data
+    endpoints = data.get("endpoints")
+    described = endpoints if isinstance(endpoints, dict) else {}
+    for name, endpoint in described.items():
+        connector = endpoint.get("connector") if isinstance(endpoint, dict) else None
+        if isinstance(connector, str) and connector not in connectors:
+            yield (
+                ("endpoints", name, "connector"),
+                f"{shown((), connector)} is not installed",
+                _about_connector(connector, connectors),
+            )
+    for side in SIDES:
+        yield from _about_names((side,), data.get(side), described)
+    limits = data.get("limits")
+    for name in limits if isinstance(limits, dict) else ():
+        if name not in described:
+            yield ("limits", name), f"'{name}' is no endpoint", suggest(name, described)
+
+
+def _about_connector(connector: str, connectors: frozenset[str]) -> str:
+    if near := get_close_matches(connector, connectors, n=1):
+        return f"did you mean '{near[0]}'?"
+    return f"installed: {', '.join(sorted(connectors)) or 'none'}"
+
+
+def _about_names(where: tuple[str, ...], named: Any, described: dict[str, Any]) -> Iterator[Fault]:
+    if isinstance(named, dict):
+        yield from _about_names((*where, "mail"), named.get("mail"), described)
+    elif isinstance(named, str) and named not in described:
+        yield where, f"{shown(where, named)} is no endpoint", suggest(named, described)
+
+
+def files_exist(plan: Plan) -> Iterator[Fault]:
+    """Certificate files that are not there."""
+    for name, endpoint in plan.endpoints.items():
+        if endpoint.ca and not os.path.isfile(located(endpoint.ca, plan.directory)):  # noqa: PTH113 - never raises
+            yield ("endpoints", name, "ca"), f"{shown(('ca',), endpoint.ca)} is not a file", ""
+
+
+def onto_themselves(plan: Plan) -> Iterator[PlannedMailbox]:
+    """Mailboxes whose source and target are one account on one system: a copy would never end."""
+    old, new = (plan.endpoints[plan.endpoint_name(side)] for side in SIDES)
+    if identity(old.described()) != identity(new.described()):
+        return
+    for mailbox in plan.mailboxes:
+        one, other = (_acts_as(plan, side, mailbox) for side in SIDES)
+        if same_account(one, other):
+            yield mailbox
+
+
+def identity(endpoint: dict[str, Any]) -> tuple[tuple[str, Any], ...]:
+    """What tells the system behind an endpoint, described as plain values, from other systems."""
+    return tuple((key, endpoint[key]) for key in IDENTITY if endpoint.get(key) is not None)
+
+
+def _acts_as(plan: Plan, side: Side, mailbox: PlannedMailbox) -> str:
+    return authorized(plan, side, mailbox) or login_name(plan, side, mailbox)
+
+
+def authorized(plan: Plan, side: Side, mailbox: PlannedMailbox, kind: str = "mail") -> str:
+    """For whom the login acts, by the endpoint's template; empty when for itself."""
+    auth = plan.endpoints[plan.endpoint_name(side, kind)].auth
+    return expand(auth.authorize_as, Fields.of(mailbox.address(side))) if auth and auth.authorize_as else ""
+
+
+def login_name(plan: Plan, side: Side, mailbox: PlannedMailbox, kind: str = "mail") -> str:
+    """Whom the mailbox logs in as: its own user, else the endpoint's template filled in, else its address."""
+    endpoint: Endpoint = plan.endpoints[plan.endpoint_name(side, kind)]
+    template = endpoint.auth.user if endpoint.auth else "{address}"
+    return mailbox.user(side) or expand(template, Fields.of(mailbox.address(side)))

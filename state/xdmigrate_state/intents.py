@@ -1,0 +1,58 @@
+"""Open ranges: what is about to be written, recorded before the first byte is sent."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Row, delete, insert, select
+
+from xdmigrate_state.packing import pack, unpack
+from xdmigrate_state.rows import IntentRow
+from xdmigrate_state.tables import folder, intent
+
+
+def open(  # noqa: A001, PLR0917 - read as intents.open; a row's columns
+    c: Connection,
+    folder_id: int,
+    place_id: int,
+    epoch: int,
+    floor: bytes,
+    refs: Sequence[bytes],
+    octets: int,
+    now: float,
+) -> int:
+    """Record a range and return its id, which is never used again. It must be committed before the range is sent."""
+    values = {
+        "folder_id": folder_id,
+        "place_id": place_id,
+        "epoch": epoch,
+        "floor": floor,
+        "refs": pack(refs),
+        "octets": octets,
+        "opened_at": now,
+    }
+    return int(c.execute(insert(intent).values(values).returning(intent.c.id)).scalar_one())
+
+
+def of_mailbox(c: Connection, mailbox_id: int) -> list[IntentRow]:
+    """The ranges of a mailbox whose fate is not recorded, oldest first."""
+    wanted = select(intent).join(folder, folder.c.id == intent.c.folder_id).where(folder.c.mailbox_id == mailbox_id)
+    return [_intent(row) for row in c.execute(wanted.order_by(intent.c.id))]
+
+
+def of_place(c: Connection, place_id: int) -> list[IntentRow]:
+    """The open ranges into one target folder, whichever mailboxes they come from, oldest first."""
+    wanted = select(intent).where(intent.c.place_id == place_id).order_by(intent.c.id)
+    return [_intent(row) for row in c.execute(wanted)]
+
+
+def close(c: Connection, intent_id: int) -> None:
+    """The range's outcomes are in this very unit, or it was reconciled."""
+    c.execute(delete(intent).where(intent.c.id == intent_id))
+
+
+def _intent(row: Row[*tuple[Any, ...]]) -> IntentRow:
+    values = dict(row._mapping)
+    values["refs"] = unpack(values["refs"])
+    return IntentRow(**values)

@@ -1,0 +1,49 @@
+"""The ledger: what became of each source item, and which target item it is. The functions to use, on one page.
+
+Reading is in `ledger_reads`; `ledger_outcomes` changes what became of items, `ledger_links` which ids they have.
+Every function that changes rows changes the folder's counters with them.
+"""
+
+from xdmigrate_state.counters import recount
+from xdmigrate_state.ledger_links import back, gone, rebase, relink, resize, transfer
+from xdmigrate_state.ledger_outcomes import add, refilter, reopen, retire, settle, withdraw
+from xdmigrate_state.ledger_reads import (
+    by_refs,
+    by_targets,
+    claims,
+    gone_copies,
+    live_by_size,
+    pending,
+    pending_sizes,
+    scan,
+)
+from xdmigrate_state.rows import FolderIds, FolderKey, ItemRow, NewItem, Settled
+
+__all__ = [
+    "FolderIds",
+    "FolderKey",
+    "ItemRow",
+    "NewItem",
+    "Settled",
+    "add",
+    "back",
+    "by_refs",
+    "by_targets",
+    "claims",
+    "gone",
+    "gone_copies",
+    "live_by_size",
+    "pending",
+    "pending_sizes",
+    "rebase",
+    "recount",
+    "refilter",
+    "relink",
+    "reopen",
+    "resize",
+    "retire",
+    "scan",
+    "settle",
+    "transfer",
+    "withdraw",
+]

@@ -1,0 +1,115 @@
+"""Reading the ledger, in bounded pieces and in key order."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Row, Select, func, select
+
+from xdmigrate.model import Outcome
+from xdmigrate_state import words
+from xdmigrate_state.ledger_rows import CHUNK, within
+from xdmigrate_state.packing import batched, flags_set
+from xdmigrate_state.rows import FolderKey, ItemRow
+from xdmigrate_state.tables import item
+
+_OUTCOMES = {int(outcome): outcome for outcome in Outcome}
+_NO_FLAGS: frozenset[str] = frozenset()
+
+
+def scan(c: Connection, folder: FolderKey, after: bytes = b"", limit: int = 5000) -> list[ItemRow]:
+    """The next rows of a folder, ascending by source id."""
+    wanted = select(item).where(within(folder), item.c.source_id > after)
+    return _items(c, wanted.order_by(item.c.source_id).limit(limit))
+
+
+def pending(
+    c: Connection,
+    folder: FolderKey,
+    *,
+    newest: bool,
+    limit: int,
+    before: bytes | None = None,
+    after: bytes | None = None,
+) -> list[ItemRow]:
+    """Rows without an outcome: descending by source id with `newest`, else ascending; strictly between the bounds."""
+    wanted = select(item).where(within(folder), item.c.outcome == int(Outcome.PENDING))
+    if before is not None:
+        wanted = wanted.where(item.c.source_id < before)
+    if after is not None:
+        wanted = wanted.where(item.c.source_id > after)
+    order = item.c.source_id.desc() if newest else item.c.source_id
+    return _items(c, wanted.order_by(order).limit(limit))
+
+
+def pending_sizes(c: Connection, folder: FolderKey) -> Counter[int]:
+    """How many rows without an outcome there are of each size."""
+    wanted = select(item.c.size, func.count()).where(within(folder), item.c.outcome == int(Outcome.PENDING))
+    return Counter({row[0]: row[1] for row in c.execute(wanted.group_by(item.c.size))})
+
+
+def by_refs(c: Connection, folder: FolderKey, refs: Iterable[bytes]) -> dict[bytes, ItemRow]:
+    """The rows of these source ids; those that are not in the ledger are left out."""
+    found: dict[bytes, ItemRow] = {}
+    for chunk in batched(refs, CHUNK):
+        for row in _items(c, select(item).where(within(folder), item.c.source_id.in_(chunk))):
+            found[row.source_id] = row
+    return found
+
+
+def claims(c: Connection, account_id: int, place_id: int, floor: bytes = b"") -> list[bytes]:
+    """The target ids >= `floor` of a place that belong to a source item, ascending."""
+    wanted = select(item.c.target_id).where(
+        item.c.account_id == account_id, item.c.place_id == place_id, item.c.target_id >= floor
+    )
+    return [ref for ref in c.execute(wanted.order_by(item.c.target_id)).scalars() if ref is not None]
+
+
+def by_targets(c: Connection, account_id: int, place_id: int, after: bytes = b"", limit: int = 5000) -> list[ItemRow]:
+    """The next linked rows of a place, ascending by target id, whichever folders they come from."""
+    wanted = select(item).where(item.c.account_id == account_id, item.c.place_id == place_id, item.c.target_id > after)
+    return _items(c, wanted.order_by(item.c.target_id).limit(limit))
+
+
+def live_by_size(
+    c: Connection, folder: FolderKey, sizes: Collection[int], outcomes: Collection[Outcome]
+) -> list[ItemRow]:
+    """Rows with one of these outcomes and sizes whose source item is still there, ascending by source id."""
+    found: list[ItemRow] = []
+    numbers = [int(outcome) for outcome in outcomes]
+    for chunk in batched(sorted(sizes), CHUNK):
+        live = within(folder) & item.c.outcome.in_(numbers) & item.c.size.in_(chunk) & ~item.c.gone
+        found += _items(c, select(item).where(live))
+    return sorted(found, key=lambda row: row.source_id)
+
+
+def gone_copies(c: Connection, folder: FolderKey, after: bytes = b"", limit: int = 5000) -> list[ItemRow]:
+    """The next copied rows whose source item is gone since, ascending by source id."""
+    copied = (item.c.outcome == int(Outcome.COPIED)) & item.c.gone & item.c.target_id.is_not(None)
+    wanted = select(item).where(within(folder), copied, item.c.source_id > after)
+    return _items(c, wanted.order_by(item.c.source_id).limit(limit))
+
+
+def _items(c: Connection, wanted: Select[*tuple[Any, ...]]) -> list[ItemRow]:
+    rows: Sequence[Row[*tuple[Any, ...]]] = c.execute(wanted).all()
+    texts = words.texts(c, {number for row in rows for number in (row[9], row[11]) if number is not None})
+    flags = {row[9]: flags_set(texts[row[9]]) for row in rows if row[9] is not None}
+    return [
+        ItemRow(
+            account_id=row[0],
+            folder_id=row[1],
+            source_id=row[2],
+            outcome=_OUTCOMES[row[3]],
+            gone=row[4],
+            size=row[5],
+            fingerprint=row[6],
+            place_id=row[7],
+            target_id=row[8],
+            base_flags=flags.get(row[9], _NO_FLAGS),
+            base_version=row[10] or b"",
+            note="" if row[11] is None else texts[row[11]],
+        )
+        for row in rows
+    ]

@@ -1,0 +1,1 @@
+"""Tests of the IMAP connector: pure parts, a scripted server, and Dovecot."""

@@ -1,0 +1,84 @@
+"""The read buffer: lines and literals come out the same however the network cuts them."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from xdmigrate_imap.wire import BUFFER, Wire
+
+from tests.connectors.imap.scripted import PEER, Pieces, cut
+from xdmigrate.errors import ConnectionLost, ProtocolError
+
+
+def wire(*pieces: bytes) -> Wire:
+    return Wire(Pieces(pieces), PEER)  # type: ignore[arg-type]
+
+
+PARTS = st.lists(
+    st.one_of(
+        st.binary(max_size=80).map(lambda data: (True, data.replace(b"\n", b"").replace(b"\r", b""))),
+        st.binary(max_size=300).map(lambda data: (False, data)),
+    ),
+    max_size=8,
+)
+
+
+@given(PARTS, st.lists(st.integers(0, 5000), max_size=12))
+def test_lines_and_literals_survive_any_cutting(parts: list[tuple[bool, bytes]], at: list[int]) -> None:
+    sent = b"".join(data + b"\r\n" if is_line else data for is_line, data in parts)
+    reader = wire(*cut(sent, at))
+    for is_line, data in parts:
+        assert (reader.line() if is_line else reader.exactly(len(data))) == data
+    with pytest.raises(ConnectionLost):
+        reader.line()
+
+
+def test_a_literal_larger_than_the_buffer_passes_through_in_views() -> None:
+    data = bytes(range(256)) * (BUFFER // 100)
+    reader = wire(*cut(data + b")\r\n", range(70_000, len(data), 70_001)))
+    literal = reader.literal(len(data))
+    assert b"".join(bytes(view) for view in literal.chunks()) == data
+    assert reader.line() == b")"
+
+
+def test_what_is_not_read_of_a_literal_is_skipped() -> None:
+    reader = wire(b"0123456789" * 10 + b"next\r\n")
+    literal = reader.literal(100)
+    next(literal.chunks())
+    literal.skip()
+    assert reader.line() == b"next"
+
+
+def test_a_reader_that_was_overtaken_never_takes_a_part_for_the_whole() -> None:
+    reader = wire(b"01234", b"56789", b"next\r\n")
+    literal = reader.literal(10)
+    chunks = literal.chunks()
+    next(chunks)
+    literal.skip()
+    with pytest.raises(RuntimeError):
+        next(chunks)
+
+
+def test_a_line_beyond_the_buffer_is_refused_and_the_connection_dropped() -> None:
+    reader = wire(b"x" * (BUFFER + 10))
+    with pytest.raises(ProtocolError, match="too long"):
+        reader.line()
+    assert not reader.is_open
+
+
+def test_only_a_whole_line_counts_as_arrived() -> None:
+    reader = wire(b"x1 O", b"K\r\n")
+    assert not reader.arrived()
+    assert reader.arrived()
+    assert reader.line() == b"x1 OK"
+
+
+def test_what_comes_between_starttls_and_tls_is_refused() -> None:
+    import ssl
+
+    reader = wire(b"x1 OK begin\r\nx2 OK injected\r\n")
+    reader.line()
+    with pytest.raises(ProtocolError, match="STARTTLS"):
+        reader.start_tls(ssl.create_default_context(), "imap.old.example")
+    assert not reader.is_open

@@ -1,0 +1,120 @@
+"""What every refusal has in common: one line that names the thing and the remedy, no traceback, and nothing is lost."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+from tests.live.project import SECONDS, Answer, Project
+from tests.live.reader import Draft
+
+Facts = dict[str, Any]
+
+HURRY = """
+import xdmigrate.engine.advance as advance, xdmigrate.engine.context as context, xdmigrate.jobs.reaching as reaching
+advance.BACKOFF_SECONDS = reaching.BACKOFF_SECONDS = (0.1,) * 5
+unhurried = context.StopClock.sleep
+context.StopClock.sleep = lambda self, seconds: unhurried(self, seconds / 8)
+"""
+"""Waits between attempts, and between two looks at a target that settles, are shorter."""
+
+IMPATIENT = "import xdmigrate_imap.connect as connect\nconnect.CONNECT_SECONDS = 1.0\n"
+"""A server has one second to answer a new connection."""
+
+
+def mails(count: int, word: str = "mail", size: int = 200) -> list[Draft]:
+    """Different messages of about this many bytes."""
+    filler = "0123456789 abcdefghijklmnopqrstuvwxyz\r\n" * (size // 39)
+    return [Draft(f"Subject: {word} {number}\r\n\r\n{filler}{number}\r\n".encode()) for number in range(count)]
+
+
+def run_patched(project: Project, patch: str, command: str, *words: str, text: bool = False) -> Answer:
+    """As `Project.run`, in a process where `patch` was executed before the program began."""
+    told = ["--state", project.state, *([] if text else ["--json"]), command, str(project.file), *words]
+    code = f"{patch}\nfrom xdmigrate.cli import main\nmain()\n"
+    ended = subprocess.run(
+        [sys.executable, "-c", code, *told],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+        env=project.environment(),
+        cwd=project.folder,
+        check=False,
+    )
+    return Answer(ended.returncode, ended.stdout, ended.stderr)
+
+
+# --- what is told -----------------------------------------------------------------------------------------------
+
+
+def error(answer: Answer, exit: int, code: str) -> Facts:
+    """The one error with this code of a command that ended with this exit code and was run with --json."""
+    found = errors(answer, exit)
+    assert [each["code"] for each in found] == [code], answer
+    return found[0]
+
+
+def errors(answer: Answer, exit: int) -> list[Facts]:
+    """All errors of a command that was run with --json; each is one line with a remedy."""
+    assert answer.exit == exit, answer
+    assert_quiet(answer)
+    told = answer.facts
+    assert (told["schema"], told["exit"]) == (1, exit)
+    assert all(line.startswith("state: ") for line in answer.err.splitlines()), answer.err
+    for each in told["errors"]:
+        assert set(each) == {"code", "mailbox", "endpoint", "message", "remedy"}
+        assert each["message"]
+        assert one_line(each["message"] + each["remedy"]), each
+    return list(told["errors"])
+
+
+def line(answer: Answer, exit: int) -> str:
+    """The one line on stderr of a command that was run for people."""
+    (only,) = lines(answer, exit)
+    return only
+
+
+def lines(answer: Answer, exit: int) -> list[str]:
+    """All lines on stderr of a command that was run for people."""
+    assert answer.exit == exit, answer
+    assert_quiet(answer)
+    told = answer.err.splitlines()
+    assert all(each.startswith("xdmigrate: ") and one_line(each) for each in told), answer.err
+    return [each.removeprefix("xdmigrate: ") for each in told]
+
+
+def one_line(text: str) -> bool:
+    """Whether nothing in it moves a terminal's cursor."""
+    return text.isprintable()
+
+
+def assert_quiet(answer: Answer) -> None:
+    """No bug shows itself."""
+    for told in (answer.out, answer.err):
+        assert "Traceback" not in told, answer
+        assert "\x1b" not in told, answer
+
+
+# --- what comes after -------------------------------------------------------------------------------------------
+
+
+def assert_healthy(project: Project) -> None:
+    """The next run completes, and everything is there."""
+    synced = project.run("sync")
+    assert synced.exit == 0, synced
+    assert_verified(project)
+
+
+def assert_verified(project: Project) -> None:
+    """Every item was read again on both sides, and is there once."""
+    verified = project.run("verify", "--full")
+    assert (verified.exit, verified.facts.get("verdict")) == (0, "pass"), verified
+
+
+def kinds(answer: Answer) -> Iterator[Facts]:
+    """The counts of each mailbox that a command told, one after the other."""
+    for mailbox in answer.facts["mailboxes"]:
+        yield mailbox["kinds"].get("mail", {})

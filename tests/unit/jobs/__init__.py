@@ -1,0 +1,1 @@
+"""The jobs: what is due, what is given up, the thread runner."""

@@ -1,0 +1,137 @@
+"""Endpoints and logins as connectors get them."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from xdmigrate_plans.checks import login_name
+from xdmigrate_plans.logins import endpoint, login, store_name
+from xdmigrate_plans.plan import Plan, PlannedMailbox
+from xdmigrate_plans.templates import Fields
+
+from xdmigrate.errors import SecretUnreadable
+from xdmigrate.model import Endpoint
+
+Load = Callable[..., Plan]
+
+
+class Secrets:
+    """A store, and references that tell what they were asked."""
+
+    def __init__(self, stored: Mapping[str, str] | None = None) -> None:
+        self._stored = stored or {}
+
+    def stored(self, name: str) -> str | None:
+        return self._stored.get(name)
+
+    def resolve(self, reference: str, fields: Fields) -> str:
+        if reference == "env:BROKEN":
+            raise SecretUnreadable("broken")
+        return f"<{reference} for {fields.address}>"
+
+
+def test_an_endpoint_has_its_settings_but_no_password(load_text: Load, minimal: str, tmp_path: Path) -> None:
+    (tmp_path / "ca.pem").touch()
+    pin = ":".join(["AB"] * 32)
+    text = minimal.replace("host: imap.old.example", f"host: Imap.Old.example, ca: ca.pem, fingerprint: '{pin}'")
+    assert endpoint(load_text(text), "old") == Endpoint(
+        "old",
+        "imap",
+        {
+            "host": "imap.old.example",
+            "port": 993,
+            "tls": "implicit",
+            "ca": str(tmp_path / "ca.pem"),
+            "fingerprint": "ab" * 32,
+            "insecure": False,
+            "auth": {"user": "{address}"},
+        },
+    )
+
+
+def test_an_unknown_endpoint_is_a_key_error(load_text: Load, minimal: str) -> None:
+    with pytest.raises(KeyError):
+        endpoint(load_text(minimal), "elsewhere")
+
+
+def test_each_side_logs_in_with_its_own_address(load_text: Load, minimal: str) -> None:
+    plan = load_text(minimal)
+    [ann] = plan.mailboxes
+    source, target = (login(plan, side, "mail", ann, Secrets()) for side in ("source", "target"))
+    assert (source.address, source.user, source.password) == (
+        "ann@old.example",
+        "ann@old.example",
+        "<env:OLD for ann@old.example>",
+    )
+    assert (target.user, target.password) == ("ann@new.example", "<env:NEW for ann@new.example>")
+    assert source.authorize_as == ""
+
+
+def test_a_master_user_logs_in_for_everybody(load_text: Load, minimal: str) -> None:
+    text = minimal.replace("{password:", '{user: "{address}*admin", password:', 1)
+    text = text.replace("{password:", "{user: admin, authorize_as: '{local}', mechanism: plain, password:", 1)
+    plan = load_text(text)
+    [ann] = plan.mailboxes
+    assert login(plan, "source", "mail", ann, Secrets()).user == "ann@old.example*admin"
+    target = login(plan, "target", "mail", ann, Secrets())
+    assert (target.user, target.authorize_as) == ("admin", "ann")
+    assert endpoint(plan, "new").settings["auth"] == {
+        "user": "admin",
+        "authorize_as": "{local}",
+        "mechanism": "plain",
+    }
+
+
+def test_a_mailbox_of_its_own_wins(load_text: Load, minimal: str) -> None:
+    plan = load_text(minimal.replace("{source:", "{source_user: 'a{local}', source:"))
+    [ann] = plan.mailboxes
+    found = login(plan, "source", "mail", ann, Secrets({"source:ann@old.example": "own", "ann@old.example": "other"}))
+    assert (found.user, found.password) == ("a{local}", "own")
+    assert store_name("target", "ann@new.example") == "target:ann@new.example"
+
+
+def test_without_any_password_the_remedy_is_told(load_text: Load, minimal: str) -> None:
+    plan = load_text(minimal.replace('auth: {password: "env:OLD"}', "port: 993"))
+    with pytest.raises(SecretUnreadable, match=r"no password for 'ann@old.example'") as refusal:
+        login(plan, "source", "mail", plan.mailboxes[0], Secrets())
+    assert (refusal.value.endpoint, refusal.value.mailbox) == ("old", "ann@old.example")
+    own = Secrets({"source:ann@old.example": "own"})
+    assert login(plan, "source", "mail", plan.mailboxes[0], own).password == "own"
+
+
+def test_a_system_that_asks_for_no_password_gets_none(load_text: Load, minimal: str) -> None:
+    text = minimal.replace('imap, host: imap.old.example, auth: {password: "env:OLD"}', "memory, server: x")
+    plan = load_text(text)
+    assert login(plan, "source", "mail", plan.mailboxes[0], Secrets()).password == ""
+    assert endpoint(plan, "old").settings == {"server": "x", "insecure": False}
+
+
+def test_a_secret_that_cannot_be_read_names_endpoint_and_mailbox(load_text: Load, minimal: str) -> None:
+    plan = load_text(minimal.replace("env:NEW", "env:BROKEN"))
+    with pytest.raises(SecretUnreadable) as refusal:
+        login(plan, "target", "mail", plan.mailboxes[0], Secrets())
+    assert (refusal.value.endpoint, refusal.value.mailbox) == ("new", "ann@new.example")
+
+
+def test_a_login_does_not_show_its_password(load_text: Load, minimal: str) -> None:
+    plan = load_text(minimal)
+    assert "env:OLD" not in repr(login(plan, "source", "mail", plan.mailboxes[0], Secrets()))
+
+
+@given(st.text())
+def test_no_address_reaches_into_another_ones_login(address: str) -> None:
+    """Whatever an address holds, the login name is exactly the template around it."""
+    from xdmigrate_plans.content import Content
+
+    data = {
+        "version": 1,
+        "name": "p",
+        "endpoints": {"mail": {"connector": "imap", "host": "h", "auth": {"user": "<{address}>*admin"}}},
+        "source": "mail",
+        "target": "mail",
+        "mailboxes": [],
+    }
+    plan = Plan(Path("p.yaml"), Content.model_validate(data), ())
+    assert login_name(plan, "source", PlannedMailbox(address, "x")) == f"<{address}>*admin"

@@ -1,0 +1,1 @@
+"""The state, on SQLite and on PostgreSQL."""

@@ -1,0 +1,114 @@
+"""Tries every mailbox's login on both sides, a few at a time, without locking anybody out."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+from xdmigrate.errors import EndpointError, LoginRejected, XdmigrateError
+from xdmigrate.report.facts import CheckFacts, MailboxCheck, SideCheck, error_facts
+
+if TYPE_CHECKING:
+    from xdmigrate_plans.plan import PlannedMailbox
+
+    from xdmigrate.cli.compose import System, Systems
+
+REJECTIONS = 5
+"""Rejections in a row after which an endpoint is left alone: the next would serve nobody and may lock everybody out."""
+
+
+class Admission:
+    """Lets attempts at one endpoint begin as long as the rejections in a row, were all of them rejected, stay few."""
+
+    def __init__(self, rejections: int = REJECTIONS) -> None:
+        self._changed = threading.Condition()
+        self._limit = rejections
+        self._rejected = 0
+        self._under_way = 0
+        self._closed = False
+
+    def enter(self) -> bool:
+        """Wait for permission to try; False when the endpoint is to be left alone."""
+        with self._changed:
+            while not self._ended() and self._rejected + self._under_way >= self._limit:
+                self._changed.wait()
+            if self._ended():
+                return False
+            self._under_way += 1
+            return True
+
+    def _ended(self) -> bool:
+        return self._closed or self._rejected >= self._limit
+
+    def leave(self, error: XdmigrateError | None) -> None:
+        """An attempt has ended. An endpoint that cannot be reached at all is left alone."""
+        with self._changed:
+            self._under_way -= 1
+            if isinstance(error, LoginRejected):
+                self._rejected += 1
+            elif isinstance(error, EndpointError):
+                self._closed = True
+            elif error is None:
+                self._rejected = 0
+            self._changed.notify_all()
+
+
+def check_all(systems: Systems, *, tell: Callable[[XdmigrateError], None], workers: int) -> CheckFacts:
+    """Every mailbox on both sides; errors are told as they come, from several threads."""
+    boxes = systems.plan.mailboxes
+    sides = (systems.source_system, systems.target_system)
+    found = [_check_side(systems, system, boxes, tell, workers) for system in sides]
+    checks = [
+        MailboxCheck(box.source, box.target, [source, target])
+        for box, source, target in zip(boxes, *found, strict=True)
+    ]
+    return CheckFacts(systems.plan.name, checks)
+
+
+def _check_side(
+    systems: Systems,
+    system: System,
+    boxes: Sequence[PlannedMailbox],
+    tell: Callable[[XdmigrateError], None],
+    workers: int,
+) -> list[SideCheck]:
+    admission = Admission()
+    out_of_reach: set[tuple[str, str]] = set()
+
+    def once(error: XdmigrateError) -> None:
+        """What is wrong with the endpoint itself is told once, though several met it at the same time."""
+        met = error.code, error.message
+        if isinstance(error, EndpointError) and met in out_of_reach:
+            return
+        out_of_reach.add(met)
+        tell(error)
+
+    def one(box: PlannedMailbox) -> SideCheck:
+        if not admission.enter():
+            return SideCheck(system.side, system.endpoint.name, tried=False)
+        error: XdmigrateError | None = None
+        try:
+            return _check_login(systems, system, box)
+        except XdmigrateError as caught:
+            error = caught
+            once(error)
+            return SideCheck(system.side, system.endpoint.name, error=error_facts(error)[0])
+        finally:
+            admission.leave(error)
+
+    with ThreadPoolExecutor(workers, thread_name_prefix="check") as pool:
+        return list(pool.map(one, boxes))
+
+
+def _check_login(systems: Systems, system: System, box: PlannedMailbox) -> SideCheck:
+    login = systems.login(system, box)
+    systems.calls.add()
+    try:
+        findings = system.connector.check(system.endpoint, login, writable=system.side == "target")
+    except XdmigrateError as error:
+        error.endpoint = error.endpoint or system.endpoint.name
+        error.mailbox = error.mailbox or login.address
+        raise
+    return SideCheck(system.side, system.endpoint.name, findings)

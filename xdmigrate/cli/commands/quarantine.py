@@ -1,0 +1,109 @@
+"""`quarantine`: the items that could not be copied, by name."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from xdmigrate.cli.call import Call
+from xdmigrate.cli.opened import Known, find_mailboxes, open_known
+from xdmigrate.cli.options import Mailbox
+from xdmigrate.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sqlalchemy import Connection
+    from xdmigrate_state.rows import FailureRow
+
+Items = Annotated[
+    list[str] | None, typer.Argument(metavar="[ITEM]...", help="Items as `list` names them, e.g. 12.1f3.")
+]
+Code = Annotated[str, typer.Option("--code", metavar="CODE", help="All items that failed for this reason.")]
+All = Annotated[bool, typer.Option("--all", help="All items in quarantine.")]
+Reason = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why it is right that they are not copied.")]
+Directory = Annotated[Path, typer.Argument(metavar="DIR", help="Where to put them; made if it is not there.")]
+
+
+def show(call: Call, plan: str, *, mailbox: Mailbox = "", code: Code = "") -> None:
+    """List what could not be copied, and why."""
+    from xdmigrate.report import text
+    from xdmigrate.report.quarantine import failure_json, failure_table
+
+    with open_known(call, plan) as known:
+        found = _of(known, mailbox, code)
+    call.facts = {"plan": known.row.name, "items": [failure_json(row) for row in found]}
+    if found:
+        call.say(failure_table(found))
+    accepted = sum(row.accepted_at is not None for row in found)
+    call.say(text.cell(f"{len(found)} not copied, {accepted} of them accepted"))
+
+
+def retry(call: Call, plan: str, items: Items = None, *, code: Code = "", every: All = False) -> None:
+    """Try items once more: at once where a process is running, else with the next sync."""
+    from xdmigrate.cli.asking import ask
+    from xdmigrate.jobs.requests import Ask, Verb
+
+    with open_known(call, plan) as known:
+        chosen = _chosen(known, items or [], code, every=every)
+        boxes = tuple(sorted({row.mailbox_id for row in chosen}))
+        answer = ask(known, Ask(Verb.RETRY, boxes, tuple(row.id for row in chosen)))
+    call.facts = {"plan": known.row.name, "items": len(chosen), "request": answer.name.lower()}
+    call.say(f"retry of {len(chosen)} items: {answer.value}")
+
+
+def accept(
+    call: Call, plan: str, items: Items = None, *, reason: Reason = "", code: Code = "", every: All = False
+) -> None:
+    """Accept that items are not copied, with a reason; the journal keeps it."""
+    if not reason.strip():
+        raise UsageError("accepting needs a reason", remedy="write --reason TEXT")
+    with open_known(call, plan) as known:
+        chosen = _chosen(known, items or [], code, every=every)
+        known.db.write(lambda c: _accept(c, known, chosen, reason.strip()))
+    call.facts = {"plan": known.row.name, "items": len(chosen)}
+    call.say(f"accepted that {len(chosen)} items are not copied")
+
+
+def _accept(c: Connection, known: Known, chosen: Sequence[FailureRow], why: str) -> None:
+    from xdmigrate_state import failures, journal
+
+    now = time.time()
+    failures.accept(c, [(row.folder_id, row.source_id) for row in chosen], why, now)
+    for mailbox_id in sorted({row.mailbox_id for row in chosen}):
+        ids = [row.id for row in chosen if row.mailbox_id == mailbox_id]
+        journal.append(c, known.row.id, mailbox_id, "accepted", {"items": ids, "why": why}, now)
+
+
+def export(call: Call, plan: str, directory: Directory, *, mailbox: Mailbox = "") -> int:
+    """Fetch the refused items from the source into files, readable by you only, with a list as CSV."""
+    from xdmigrate.cli.exporting import export as write
+
+    return write(call, plan, directory, mailbox)
+
+
+def _of(known: Known, mailbox: str, code: str) -> list[FailureRow]:
+    from xdmigrate_state import failures, mailboxes
+
+    rows = known.db.read(lambda c: failures.of_plan(c, known.row.id))
+    if mailbox:
+        boxes = find_mailboxes(known.db.read(lambda c: mailboxes.all(c, known.row.id)), mailbox)
+        rows = [row for row in rows if row.mailbox_id in {box.id for box in boxes}]
+    return [row for row in rows if not code or row.reason == code]
+
+
+def _chosen(known: Known, items: Sequence[str], code: str, *, every: bool) -> list[FailureRow]:
+    """The items that are meant. Raises UsageError for one that is not in quarantine, and when none is meant."""
+    if sum((bool(items), bool(code), every)) != 1:
+        raise UsageError("say which items", remedy="name them, or write --code CODE, or --all")
+    rows = _of(known, "", code)
+    if not items:
+        return rows
+    by_id = {row.id: row for row in rows}
+    unknown = [item for item in items if item not in by_id]
+    if unknown:
+        raise UsageError(f"{unknown[0]!r} is not in quarantine", remedy="`quarantine PLAN list` shows what is")
+    return [by_id[item] for item in items]

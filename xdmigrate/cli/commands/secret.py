@@ -1,0 +1,121 @@
+"""`secret`: the plan's encrypted store. A secret comes from a prompt or stdin, never from the command line."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from xdmigrate.cli.call import Call
+from xdmigrate.cli.home import plan_file
+from xdmigrate.cli.opened import Known, announce, find_home, load_plan
+from xdmigrate.errors import GuardRefused, SecretUnreadable, UsageError
+
+if TYPE_CHECKING:
+    from xdmigrate_plans.plan import Plan
+    from xdmigrate_plans.vault import Vault
+
+    from xdmigrate.cli.home import Home
+
+LONGEST = 65_536
+"""Characters read from stdin at most."""
+
+SecretName = Annotated[
+    str, typer.Argument(metavar="NAME", help="What the plan calls it (store:NAME), or SIDE:ADDRESS for one account.")
+]
+Csv = Annotated[
+    Path, typer.Argument(metavar="CSV", help="Columns source, source_password, target, target_password; mode 0600.")
+]
+
+
+def set_(call: Call, plan: str, name: SecretName) -> None:
+    """Keep one secret, read from a prompt, or from stdin's first line."""
+    loaded, home, vault = _store(call, plan)
+    secret = typer.prompt(f"Secret {name}", hide_input=True) if sys.stdin.isatty() else _first_line()
+    if not secret:
+        raise UsageError("the secret is empty", remedy="type it, or give it on stdin")
+    vault.set(name, secret)
+    _announce(call, loaded, home)
+    call.facts = {"plan": loaded.name, "name": name}
+    call.say(f"kept secret {name} of plan {loaded.name}")
+
+
+def import_(call: Call, plan: str, csv: Csv) -> None:
+    """Keep the passwords of a CSV file; afterwards they can be removed from it."""
+    from xdmigrate.cli.applying import passwords_in
+
+    loaded, home, vault = _store(call, plan)
+    found = passwords_in(loaded, csv)
+    if not found:
+        raise UsageError(f"{csv} holds no password of a mailbox of this plan", remedy="see `xdmigrate secret --help`")
+    vault.update(found)
+    _announce(call, loaded, home)
+    call.facts = {"plan": loaded.name, "secrets": len(found)}
+    call.say(f"kept {len(found)} secrets of plan {loaded.name}")
+
+
+def status(call: Call, plan: str) -> int:
+    """Tell which secrets the store holds, and which mailboxes have a secret that can be read. Shows none."""
+    from xdmigrate.cli.applying import own_names
+    from xdmigrate.cli.compose import Systems
+
+    loaded, home, vault = _store(call, plan)
+    systems = Systems(loaded, home.folder)
+    missing: list[str] = []
+    for system in (systems.source_system, systems.target_system):
+        for box in loaded.mailboxes:
+            try:
+                systems.login(system, box)
+            except SecretUnreadable as error:
+                missing.append(f"{system.side}:{box.address(system.side)}")
+                call.add(error)
+    names = own_names(vault)
+    call.facts = {"plan": loaded.name, "names": names, "missing": missing}
+    for name in names:
+        call.say(f"kept: {name}")
+    call.say(
+        f"{len(names)} secrets kept; {len(missing)} of {2 * len(loaded.mailboxes)} logins have none that can be read"
+    )
+    return call.code()
+
+
+def purge(call: Call, plan: str) -> None:
+    """Forget every secret of the plan."""
+    loaded, _home, vault = _store(call, plan)
+    sure = call.options.yes or (call.on_terminal and typer.confirm(f"Forget all secrets of plan {loaded.name}?"))
+    if not sure:
+        raise GuardRefused("nothing was forgotten", remedy="confirm it, or write --yes")
+    count = vault.purge()
+    call.facts = {"plan": loaded.name, "secrets": count}
+    call.say(f"forgot {count} secrets of plan {loaded.name}")
+
+
+def _store(call: Call, plan: str) -> tuple[Plan, Home, Vault]:
+    from xdmigrate_plans.vault import Vault
+
+    file = plan_file(plan, Path.cwd())
+    loaded, home = load_plan(file), find_home(call, file)
+    announce(call, home, loaded.name)
+    return loaded, home, Vault(home.folder, loaded.name)
+
+
+def _first_line() -> str:
+    return sys.stdin.readline(LONGEST).rstrip("\r\n")
+
+
+def _announce(call: Call, plan: Plan, home: Home) -> None:
+    """Let a running process know, so that it tries rejected logins again."""
+    from xdmigrate_state import plans
+    from xdmigrate_state.database import Database
+
+    from xdmigrate.cli.asking import Answer, ask
+    from xdmigrate.jobs.requests import Ask, Verb
+
+    if not home.url and not (home.folder / f"{plan.name}.db").is_file():
+        return
+    with Database.open(home.database(plan.name), create=False) as db:
+        row = db.read(lambda c: plans.find(c, plan.name))
+        if row is not None and ask(Known(home, db, row), Ask(Verb.SECRETS)) is not Answer.DONE:
+            call.note("the running process has been told")

@@ -1,0 +1,15 @@
+"""Arguments and options that several commands share."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+PlanArgument = Annotated[str, typer.Argument(metavar="PLAN", help="The plan file, or the name of one in plans/.")]
+Wave = Annotated[str, typer.Option("--wave", metavar="WAVE", help="Only the mailboxes of this wave.")]
+Mailbox = Annotated[
+    str, typer.Option("--mailbox", metavar="MAILBOX", help="Only this mailbox: its id or one of its addresses.")
+]
+MailboxArgument = Annotated[str, typer.Argument(metavar="MAILBOX", help="A mailbox: its id or one of its addresses.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Tell what would be done; change nothing.")]

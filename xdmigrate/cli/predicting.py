@@ -1,0 +1,40 @@
+"""What a dry run would have done to the target beside copying, for machines and for people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from xdmigrate_state.rows import MailboxRow
+
+    from xdmigrate.wrap.prediction import Prediction
+
+
+def facts(predictions: Iterable[tuple[MailboxRow, Prediction]]) -> list[dict[str, object]]:
+    """One object a mailbox; folders as decoded levels."""
+    return [_facts(mailbox, told) for mailbox, told in predictions]
+
+
+def _facts(mailbox: MailboxRow, told: Prediction) -> dict[str, object]:
+    return {
+        "mailbox": mailbox.id,
+        "target": mailbox.target,
+        "created": [list(path) for path in told.created],
+        "renamed": [{"from": list(old), "to": list(new)} for old, new in told.renamed],
+        "subscribed": [list(path) for path in told.subscribed],
+        "flags": sum(folder.flags for folder in told.folders.values()),
+        "removed": sum(folder.removed for folder in told.folders.values()),
+    }
+
+
+def line(predictions: Iterable[tuple[MailboxRow, Prediction]]) -> str:
+    """The same in one line, summed up."""
+    told = [prediction for _, prediction in predictions]
+    folders = [folder for one in told for folder in one.folders.values()]
+    created, renamed = sum(len(one.created) for one in told), sum(len(one.renamed) for one in told)
+    return (
+        f"would create {created:,} folders and rename {renamed:,},"
+        f" change the flags of {sum(folder.flags for folder in folders):,} items"
+        f" and remove {sum(folder.removed for folder in folders):,} items"
+    )

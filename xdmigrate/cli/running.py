@@ -1,0 +1,128 @@
+"""One run over a plan: the engine's context, the runner, the progress, the summary."""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from xdmigrate_state import locks, mailboxes
+
+from xdmigrate.cli.applying import policy
+from xdmigrate.engine.context import Context, StopClock
+from xdmigrate.errors import LeaseLost, PlanHeld
+from xdmigrate.jobs.secrets import Secrets
+from xdmigrate.jobs.stages import move_on
+from xdmigrate.jobs.threads import Runner
+from xdmigrate.report.status import plan_status
+from xdmigrate.wrap.dry_run import DryRunTarget
+from xdmigrate.wrap.forward import ForwardingTarget
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+    from xdmigrate_state.database import Database
+    from xdmigrate_state.rows import MailboxRow, PlanRow
+
+    from xdmigrate.cli.compose import Systems
+    from xdmigrate.cli.home import Home
+    from xdmigrate.contract import Target
+    from xdmigrate.jobs.due import Wish
+    from xdmigrate.jobs.run import RunResult
+    from xdmigrate.report.facts import PlanStatus
+    from xdmigrate.wrap.prediction import Prediction
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """What a run works with."""
+
+    home: Home
+    db: Database
+    plan: PlanRow
+    systems: Systems
+    stop: threading.Event
+    accepted: tuple[str, ...] = ()
+    dry_run: bool = False
+    predictions: dict[int, tuple[MailboxRow, Prediction]] = field(default_factory=dict)  # of a dry run, by mailbox id
+
+    def status(self) -> PlanStatus:
+        """Where the plan stands."""
+        now = time.time()
+        return self.db.read(lambda c: plan_status(c, self.plan.name, now))
+
+
+class HeldTarget(ForwardingTarget):
+    """A target that no other plan of this home writes to while it is open."""
+
+    def __init__(self, inner: Target, held: ExitStack) -> None:
+        super().__init__(inner)
+        self._held = held
+
+    def close(self) -> None:
+        self.inner.close()
+        self._held.close()
+
+
+def run(bench: Bench, wish: Wish) -> RunResult:
+    """Give every mailbox that the wish covers its pass; ends early, losing nothing, when asked to stop."""
+    runner = Runner(
+        _context(bench),
+        wish,
+        stop=bench.stop,
+        endpoints=bench.systems.endpoints,
+        secrets=Secrets(bench.systems.mark),
+        workers=bench.systems.workers(),
+    )
+    result = runner.run()
+    bench.db.write(lambda c: move_on(c, bench.plan.name, time.time()))
+    return result
+
+
+def _context(bench: Bench) -> Context:
+    return Context(
+        db=bench.db,
+        plan_id=bench.plan.id,
+        policy=policy(bench.systems.plan, bench.accepted),
+        source=bench.systems.source,
+        target=_dry_target(bench) if bench.dry_run else _held_target(bench),
+        clock=StopClock(bench.stop),
+        owner=f"{socket.gethostname()}:{os.getpid()}",
+    )
+
+
+def _held_target(bench: Bench) -> Callable[[MailboxRow], Target]:
+    def open_target(mailbox: MailboxRow) -> Target:
+        with ExitStack() as held:
+            lock = locks.for_target(bench.db, bench.home.folder, mailbox.system, mailbox.target)
+            try:
+                held.enter_context(lock)
+            except PlanHeld as error:
+                raise LeaseLost(error.message, remedy=error.remedy, mailbox=mailbox.source) from error
+            return HeldTarget(bench.systems.target(mailbox), held.pop_all())
+
+    return open_target
+
+
+def _dry_target(bench: Bench) -> Callable[[MailboxRow], Target]:
+    def open_target(mailbox: MailboxRow) -> Target:
+        target = DryRunTarget(bench.systems.target(mailbox))
+        bench.predictions[mailbox.id] = mailbox, target.prediction
+        return target
+
+    return open_target
+
+
+def fresh_start(bench: Bench) -> None:
+    """Failed attempts of an earlier run do not make this one wait; what a server asked for still does."""
+
+    def forget(c: Connection) -> None:
+        for box in mailboxes.all(c, bench.plan.id):
+            if box.retries:
+                mailboxes.progressed(c, box.id)
+
+    bench.db.write(forget)

@@ -1,0 +1,1 @@
+"""When work runs: what is due (pure) and the thread runner that does it."""

@@ -1,0 +1,247 @@
+"""The facts that `status`, `sync` and `check` tell, with the JSON shapes that are promised as an interface.
+
+Renderers are separate: `text` for people, `to_json` for machines. Times are seconds since the epoch, UTC; JSON tells
+them as ISO 8601.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+
+from xdmigrate_state.rows import Counts
+
+from xdmigrate.contract import Finding
+from xdmigrate.errors import PlanInvalid, XdmigrateError
+from xdmigrate.model import Kind
+
+SCHEMA = 1
+"""Version of the JSON shapes: it changes when a field goes or changes its meaning, not when one is added."""
+
+
+def moment(seconds: float | None) -> str | None:
+    """ISO 8601 in UTC, to the second."""
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds") if seconds else None
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorFact:
+    """One error as machines read it."""
+
+    code: str
+    message: str
+    remedy: str = ""
+    mailbox: str = ""
+    endpoint: str = ""
+
+    def to_json(self) -> dict[str, str]:
+        return asdict(self)
+
+
+def error_facts(error: XdmigrateError) -> list[ErrorFact]:
+    """One fact per error; an invalid plan gives one for each of its problems."""
+    if isinstance(error, PlanInvalid):
+        return [
+            ErrorFact(error.code, f"{problem.file}:{problem.line}: {problem.where}: {problem.message}", problem.remedy)
+            for problem in error.problems
+        ]
+    return [ErrorFact(error.code, error.message, error.remedy, error.mailbox, error.endpoint)]
+
+
+def envelope(exit_code: int, errors: Iterable[ErrorFact], facts: dict[str, object]) -> dict[str, object]:
+    """The one object that `--json` prints."""
+    return {"schema": SCHEMA, "exit": exit_code, "errors": [error.to_json() for error in errors], **facts}
+
+
+@dataclass(frozen=True, slots=True)
+class KindCounts:
+    """What became of the items of one kind. `source` is the sum of the six outcomes; `bytes` is all of them."""
+
+    source: int = 0
+    copied: int = 0
+    present: int = 0
+    merged: int = 0
+    filtered: int = 0
+    failed: int = 0
+    pending: int = 0
+    gone: int = 0
+    bytes: int = 0
+    bytes_pending: int = 0  # not part of the JSON
+
+    @classmethod
+    def of(cls, counts: Counts) -> KindCounts:
+        """The state's counters under the names of the interface."""
+        return cls(
+            source=counts.seen,
+            copied=counts.copied,
+            present=counts.present,
+            merged=counts.merged,
+            filtered=counts.filtered,
+            failed=counts.failed,
+            pending=counts.pending,
+            gone=counts.gone,
+            bytes=counts.octets,
+            bytes_pending=counts.octets_pending,
+        )
+
+    @property
+    def settled(self) -> int:
+        """Items that have their outcome."""
+        return self.source - self.pending
+
+    def __add__(self, other: KindCounts) -> KindCounts:
+        mine, theirs = asdict(self), asdict(other)
+        return KindCounts(**{name: mine[name] + theirs[name] for name in mine})
+
+    def to_json(self) -> dict[str, int]:
+        return {name: value for name, value in asdict(self).items() if name != "bytes_pending"}
+
+
+@dataclass(frozen=True, slots=True)
+class Attention:
+    """Why a mailbox needs a person."""
+
+    code: str
+    since: float
+    text: str = ""
+    remedy: str = ""
+
+    def to_json(self) -> dict[str, object]:
+        return {"code": self.code, "since": moment(self.since), "remedy": self.remedy}
+
+
+@dataclass(frozen=True, slots=True)
+class MailboxStatus:
+    """One mailbox. `stage` says paused, skipped or needs-attention where that is so."""
+
+    id: int
+    source: str
+    target: str
+    wave: str = ""
+    stage: str = "planned"
+    attention: Attention | None = None
+    last_pass: float | None = None
+    next: float | None = None
+    eta: float | None = None
+    kinds: dict[Kind, KindCounts] = field(default_factory=dict)
+
+    @property
+    def total(self) -> KindCounts:
+        """All kinds together."""
+        return sum(self.kinds.values(), KindCounts())
+
+    def to_json(self) -> dict[str, object]:
+        return {
+            "id": self.id,
+            "source": self.source,
+            "target": self.target,
+            "wave": self.wave,
+            "stage": self.stage,
+            "attention": self.attention.to_json() if self.attention else None,
+            "last_pass": moment(self.last_pass),
+            "next": moment(self.next),
+            "eta": moment(self.eta),
+            "kinds": {kind.value: counts.to_json() for kind, counts in self.kinds.items()},
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class PlanStatus:
+    """One plan, from counters only."""
+
+    plan: str
+    stage: str
+    mailboxes: list[MailboxStatus] = field(default_factory=list)
+    paused: bool = False
+
+    @property
+    def totals(self) -> dict[Kind, KindCounts]:
+        """By kind, over all mailboxes."""
+        totals: dict[Kind, KindCounts] = {}
+        for mailbox in self.mailboxes:
+            for kind, counts in mailbox.kinds.items():
+                totals[kind] = totals.get(kind, KindCounts()) + counts
+        return totals
+
+    @property
+    def total(self) -> KindCounts:
+        """All kinds of all mailboxes."""
+        return sum(self.totals.values(), KindCounts())
+
+    def to_json(self) -> dict[str, object]:
+        return {
+            "plan": self.plan,
+            "stage": self.stage,
+            "mailboxes": [mailbox.to_json() for mailbox in self.mailboxes],
+            "totals": {kind.value: counts.to_json() for kind, counts in self.totals.items()},
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class SyncFacts:
+    """The end of a run: where the plan stands, how long it took, and how many calls it made to the endpoints."""
+
+    status: PlanStatus
+    seconds: float
+    requests: int
+    dry_run: bool = False
+
+    def to_json(self) -> dict[str, object]:
+        told = {**self.status.to_json(), "seconds": round(self.seconds, 3), "requests": self.requests}
+        return {**told, "dry_run": True} if self.dry_run else told
+
+
+@dataclass(frozen=True, slots=True)
+class SideCheck:
+    """What `check` learnt about one mailbox on one endpoint."""
+
+    side: str  # "source" or "target"
+    endpoint: str
+    findings: list[Finding] = field(default_factory=list)
+    error: ErrorFact | None = None
+    tried: bool = True  # False: left out after too many rejections in a row
+
+    @property
+    def ok(self) -> bool:
+        """Tried, and nothing is wrong."""
+        return self.tried and self.error is None and all(finding.ok for finding in self.findings)
+
+    def to_json(self) -> dict[str, object]:
+        return {
+            "side": self.side,
+            "endpoint": self.endpoint,
+            "ok": self.ok,
+            "tried": self.tried,
+            "error": self.error.to_json() if self.error else None,
+            "findings": [asdict(finding) for finding in self.findings],
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class MailboxCheck:
+    """Both sides of one mailbox."""
+
+    source: str
+    target: str
+    sides: list[SideCheck]
+
+    @property
+    def ok(self) -> bool:
+        """Whether both sides are ready."""
+        return all(side.ok for side in self.sides)
+
+    def to_json(self) -> dict[str, object]:
+        sides = [side.to_json() for side in self.sides]
+        return {"source": self.source, "target": self.target, "ok": self.ok, "sides": sides}
+
+
+@dataclass(frozen=True, slots=True)
+class CheckFacts:
+    """What `check` found; it changed nothing."""
+
+    plan: str
+    mailboxes: list[MailboxCheck]
+
+    def to_json(self) -> dict[str, object]:
+        return {"plan": self.plan, "mailboxes": [mailbox.to_json() for mailbox in self.mailboxes]}

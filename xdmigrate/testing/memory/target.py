@@ -1,0 +1,134 @@
+"""The writing session of the memory connector, and its writer."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Self
+
+from xdmigrate.contract import Accepted, Intent, Receipt, Refused, Stored
+from xdmigrate.errors import AccessDenied, FolderUnusable, QuotaExceeded
+from xdmigrate.model import FlagChange, Folder, Head, Item, Kind, Path, Role
+from xdmigrate.testing.bodies import whole
+from xdmigrate.testing.memory.account import Account
+from xdmigrate.testing.memory.box import Box, listed_flags
+from xdmigrate.testing.memory.source import MemorySource
+
+
+class MemoryTarget(MemorySource):
+    """A `Target` over an account of a memory server."""
+
+    def _must_write(self) -> None:
+        if not self._powers.writable:
+            raise AccessDenied("the account may not write", mailbox=self._session.account.name)
+
+    def create_folder(self, path: Path, kind: Kind = Kind.MAIL, *, role: Role | None = None) -> Folder:
+        with self._account() as account:
+            try:
+                box = account.box(path)
+            except FolderUnusable:
+                self._must_write()
+                box = account.create_folder(path, kind, role=role)
+            return box.listed(self._powers)
+
+    def subscribe(self, folder: Folder) -> None:
+        with self._account() as account:
+            if self._powers.subscriptions:
+                account.subscribe(folder.path)
+
+    def rename_folder(self, folder: Folder, path: Path) -> Folder:
+        with self._account() as account:
+            self._must_write()
+            return account.rename_folder(folder.path, path).listed(self._powers)
+
+    def writer(self, folder: Folder, intent: Intent) -> MemoryWriter:
+        with self._account() as account:
+            self._must_write()
+            self._box(account, folder)
+        return MemoryWriter(self, folder, intent)
+
+    def change_flags(self, folder: Folder, changes: Sequence[FlagChange]) -> None:
+        with self._account() as account:
+            self._must_write()
+            box = self._box(account, folder)
+            for change in changes:
+                if change.ref in box.items:
+                    account.flag(folder.path, change.ref, change.add, change.remove)
+
+    def remove(self, folder: Folder, refs: Sequence[bytes]) -> None:
+        with self._account() as account:
+            self._must_write()
+            box = self._box(account, folder)
+            for ref in refs:
+                box.discard(ref)
+
+    def batch(self) -> int:
+        """How many items a writer gathers before it sends them."""
+        return self._powers.batch
+
+    def store(self, folder: Folder, ticket: int, key: bytes, head: Head, data: bytes) -> Receipt:
+        """Keep one item as a server does with what a writer sends. Raises QuotaExceeded, FolderUnusable."""
+        with self._account() as account:
+            self._must_write()
+            box = self._box(account, folder)
+            limit = self._powers.size_limit
+            reason = "too-big" if limit is not None and len(data) > limit else self._powers.refuse(data)
+            if reason:
+                return Refused(ticket, reason, "the memory server does not take it")
+            ref = self._keep(account, box, key, head, data)
+            return Stored(ticket, ref) if self._powers.ids_returned else Accepted(ticket)
+
+    def _keep(self, account: Account, box: Box, key: bytes, head: Head, data: bytes) -> bytes:
+        powers = self._powers
+        known = box.keys.get(key) if powers.idempotency else None
+        if known is not None and known in box.items:
+            return known
+        data = powers.rewrite(data)
+        if powers.quota is not None and account.octets() + len(data) > powers.quota:
+            raise QuotaExceeded("the mailbox is full", mailbox=account.name)
+        flags = listed_flags(head.flags, keywords=powers.keywords)
+        date = head.date if powers.dates and head.date else account.world.now()
+        ref = box.add(data, flags, date, ordered=powers.ordered_ids)
+        box.keys[key] = ref
+        return ref
+
+
+class MemoryWriter:
+    """A `Writer` that stores `Powers.batch` items at a time."""
+
+    def __init__(self, target: MemoryTarget, folder: Folder, intent: Intent) -> None:
+        self._target = target
+        self._folder = folder
+        self._intent = intent
+        self._held: deque[tuple[int, Head, bytes]] = deque()
+        self._ready: list[Receipt] = []
+
+    def put(self, ticket: int, item: Item) -> None:
+        self._held.append((ticket, item.head, whole(item)))
+        if len(self._held) >= self._target.batch():
+            self._send()
+
+    def _send(self) -> None:
+        while self._held:
+            ticket, head, data = self._held.popleft()
+            key = self._intent.key(head.ref)
+            self._ready.append(self._target.store(self._folder, ticket, key, head, data))
+
+    def poll(self) -> list[Receipt]:
+        ready, self._ready = self._ready, []
+        return ready
+
+    def flush(self) -> list[Receipt]:
+        self._send()
+        return self.poll()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is None:
+            self._send()
+        self._held.clear()

@@ -1,0 +1,83 @@
+"""Sessions that hand every call on to another one: what a wrapper inherits when it changes only a few calls."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from xdmigrate.contract import Auditor, Features, Inspected, Intent, Source, Target, Writer
+from xdmigrate.model import Changes, FlagChange, Folder, Head, Item, Kind, Path, Role
+
+
+class ForwardingSource:
+    """A `Source` that forwards everything to `inner`."""
+
+    def __init__(self, inner: Source) -> None:
+        self.inner = inner
+
+    @property
+    def features(self) -> Features:
+        return self.inner.features
+
+    def folders(self) -> list[Folder]:
+        return self.inner.folders()
+
+    def status(self, folder: Folder) -> Folder:
+        return self.inner.status(folder)
+
+    def heads(self, folder: Folder, floor: bytes = b"") -> Iterator[Head]:
+        return self.inner.heads(folder, floor)
+
+    def changes(self, folder: Folder, cursor: bytes = b"") -> Changes:
+        return self.inner.changes(folder, cursor)
+
+    def read(self, folder: Folder, refs: Sequence[bytes]) -> Iterator[Item]:
+        return self.inner.read(folder, refs)
+
+    def close(self) -> None:
+        self.inner.close()
+
+
+class ForwardingTarget(ForwardingSource):
+    """A `Target` that forwards everything to `inner`."""
+
+    inner: Target
+
+    def __init__(self, inner: Target) -> None:
+        super().__init__(inner)
+
+    def create_folder(self, path: Path, kind: Kind = Kind.MAIL, *, role: Role | None = None) -> Folder:
+        return self.inner.create_folder(path, kind, role=role)
+
+    def subscribe(self, folder: Folder) -> None:
+        self.inner.subscribe(folder)
+
+    def rename_folder(self, folder: Folder, path: Path) -> Folder:
+        return self.inner.rename_folder(folder, path)
+
+    def writer(self, folder: Folder, intent: Intent) -> Writer:
+        return self.inner.writer(folder, intent)
+
+    def change_flags(self, folder: Folder, changes: Sequence[FlagChange]) -> None:
+        self.inner.change_flags(folder, changes)
+
+    def remove(self, folder: Folder, refs: Sequence[bytes]) -> None:
+        self.inner.remove(folder, refs)
+
+
+class ForwardingAuditor:
+    """An `Auditor` that forwards everything to `inner`."""
+
+    def __init__(self, inner: Auditor) -> None:
+        self.inner = inner
+
+    def folders(self) -> list[Folder]:
+        return self.inner.folders()
+
+    def heads(self, folder: Folder) -> Iterator[Head]:
+        return self.inner.heads(folder)
+
+    def inspect(self, folder: Folder, refs: Sequence[bytes]) -> Iterator[Inspected]:
+        return self.inner.inspect(folder, refs)
+
+    def close(self) -> None:
+        self.inner.close()

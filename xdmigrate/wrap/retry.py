@@ -1,0 +1,216 @@
+"""Repeats reads that failed for a passing reason, reconnecting where the session was lost. Writes are never repeated.
+
+A write whose answer was lost may have happened: only the engine can tell, by reconciling. What this wrapper does for
+writes is that the next one finds a working session.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from types import TracebackType
+from typing import BinaryIO, Generic, Self, TypeVar
+
+from xdmigrate.contract import Auditor, Features, Inspected, Intent, Receipt, Source, Target, Writer
+from xdmigrate.errors import FolderUnusable, XdmigrateError
+from xdmigrate.model import Body, Changes, FlagChange, Folder, Head, Item, Kind, Path, Role
+from xdmigrate.wrap.connection import Closable, Connection
+from xdmigrate.wrap.patience import Patience
+
+S = TypeVar("S", bound=Source)
+
+
+class _Retrying(Generic[S]):
+    """The reading half, over a source or a target."""
+
+    def __init__(self, connect: Callable[[], S], patience: Patience | None = None) -> None:
+        self._connection: Connection[S] = Connection(connect, patience or Patience())
+        self._features = self._connection.call(lambda session: session.features)
+
+    @property
+    def features(self) -> Features:
+        return self._features
+
+    def folders(self) -> list[Folder]:
+        return self._connection.call(lambda session: session.folders())
+
+    def status(self, folder: Folder) -> Folder:
+        return self._connection.call(lambda session: session.status(folder))
+
+    def heads(self, folder: Folder, floor: bytes = b"") -> Iterator[Head]:
+        def after(session: S, last: bytes) -> Iterator[Head]:
+            if last:
+                _same_ids(session, folder)
+            return session.heads(folder, last or floor)
+
+        return _ascending(self._connection, after)
+
+    def changes(self, folder: Folder, cursor: bytes = b"") -> Changes:
+        told = self._connection.call(lambda session: session.changes(folder, cursor))
+        opened = [told.heads]
+
+        def after(session: S, last: bytes) -> Iterator[Head]:
+            if opened:
+                return opened.pop()
+            _same_ids(session, folder)
+            # A listing that was announced as complete stays so: what it left out would count as vanished.
+            return session.heads(folder, last) if told.complete else session.changes(folder, cursor).heads
+
+        return Changes(told.cursor, told.complete, _ascending(self._connection, after), told.vanished)
+
+    def read(self, folder: Folder, refs: Sequence[bytes]) -> Iterator[Item]:
+        """An item whose body broke off was yielded already: whoever was reading it has seen the error."""
+        left = dict.fromkeys(refs)
+        known = len(left)
+
+        def rest(session: S) -> Iterator[Item]:
+            if left and len(left) < known:
+                _same_ids(session, folder)
+            for item in session.read(folder, list(left)) if left else ():
+                left.pop(item.head.ref, None)
+                yield item
+
+        return self._connection.stream(rest)
+
+    def close(self) -> None:
+        self._connection.close()
+
+
+class RetryingSource(_Retrying[Source]):
+    """A `Source` that survives lost connections; `connect` logs in anew."""
+
+
+class RetryingTarget(_Retrying[Target]):
+    """A `Target` that survives lost connections while reading; `connect` logs in anew."""
+
+    def create_folder(self, path: Path, kind: Kind = Kind.MAIL, *, role: Role | None = None) -> Folder:
+        return self._connection.once(lambda session: session.create_folder(path, kind, role=role))
+
+    def subscribe(self, folder: Folder) -> None:
+        self._connection.once(lambda session: session.subscribe(folder))
+
+    def rename_folder(self, folder: Folder, path: Path) -> Folder:
+        return self._connection.once(lambda session: session.rename_folder(folder, path))
+
+    def writer(self, folder: Folder, intent: Intent) -> Writer:
+        return _WatchedWriter(self._connection, self._connection.once(lambda session: session.writer(folder, intent)))
+
+    def change_flags(self, folder: Folder, changes: Sequence[FlagChange]) -> None:
+        self._connection.once(lambda session: session.change_flags(folder, changes))
+
+    def remove(self, folder: Folder, refs: Sequence[bytes]) -> None:
+        self._connection.once(lambda session: session.remove(folder, refs))
+
+
+class RetryingAuditor:
+    """An `Auditor` that survives lost connections; `connect` logs in anew."""
+
+    def __init__(self, connect: Callable[[], Auditor], patience: Patience | None = None) -> None:
+        self._connection: Connection[Auditor] = Connection(connect, patience or Patience())
+
+    def folders(self) -> list[Folder]:
+        return self._connection.call(lambda session: session.folders())
+
+    def heads(self, folder: Folder) -> Iterator[Head]:
+        return _ascending(self._connection, lambda session, _last: session.heads(folder))
+
+    def inspect(self, folder: Folder, refs: Sequence[bytes]) -> Iterator[Inspected]:
+        left = dict.fromkeys(refs)
+
+        def rest(session: Auditor) -> Iterator[Inspected]:
+            for seen in session.inspect(folder, list(left)) if left else ():
+                left.pop(seen.ref, None)
+                yield seen
+
+        return self._connection.stream(rest)
+
+    def close(self) -> None:
+        self._connection.close()
+
+
+class _WatchedWriter:
+    """A writer whose failure tells the connection that its session is lost."""
+
+    def __init__(self, connection: Connection[Target], inner: Writer) -> None:
+        self._connection = connection
+        self._inner = inner
+
+    def put(self, ticket: int, item: Item) -> None:
+        body = _WatchedBody(item.body)
+        try:
+            self._inner.put(ticket, replace(item, body=body))
+        except XdmigrateError as error:
+            if error is not body.error:
+                self._connection.notice(error)
+            raise
+
+    def poll(self) -> list[Receipt]:
+        with self._connection.watch():
+            return self._inner.poll()
+
+    def flush(self) -> list[Receipt]:
+        with self._connection.watch():
+            return self._inner.flush()
+
+    def __enter__(self) -> Self:
+        with self._connection.watch():
+            self._inner.__enter__()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        with self._connection.watch():
+            self._inner.__exit__(kind, error, trace)
+
+
+class _WatchedBody:
+    """A body that remembers its own error, which is the source's: the target's session is none the worse for it."""
+
+    def __init__(self, inner: Body) -> None:
+        self._inner = inner
+        self.error: XdmigrateError | None = None
+
+    @property
+    def size(self) -> int:
+        return self._inner.size
+
+    def chunks(self) -> Iterator[memoryview]:
+        with self._remembering():
+            yield from self._inner.chunks()
+
+    def spool(self) -> BinaryIO:
+        with self._remembering():
+            return self._inner.spool()
+
+    @contextmanager
+    def _remembering(self) -> Iterator[None]:
+        try:
+            yield
+        except XdmigrateError as error:
+            self.error = error
+            raise
+
+
+C = TypeVar("C", bound=Closable)
+
+
+def _ascending(connection: Connection[C], after: Callable[[C, bytes], Iterator[Head]]) -> Iterator[Head]:
+    """Every head once, in order; `after` opens a listing that holds at least what lies behind the last ref."""
+    last = b""
+
+    def rest(session: C) -> Iterator[Head]:
+        nonlocal last
+        for head in after(session, last):
+            if head.ref > last:
+                last = head.ref
+                yield head
+
+    return connection.stream(rest)
+
+
+def _same_ids(session: Source, folder: Folder) -> None:
+    """Ids of another validity are those of other items: a stream must not go on among them."""
+    if folder.validity and session.status(folder).validity != folder.validity:
+        raise FolderUnusable(f"the ids in folder {'/'.join(folder.path)!r} changed while it was read")
