@@ -50,7 +50,7 @@ class Settings:
 def parse(endpoint: Endpoint) -> Settings:
     """Read settings that `problems` found to be in order."""
     given = endpoint.settings
-    tls = Tls(str(given.get("tls", Tls.IMPLICIT)))
+    tls = Tls(str(given.get("tls") or Tls.IMPLICIT))
     pinned = _FINGERPRINT.fullmatch(str(given.get("fingerprint", "")))
     mechanism = _auth(given).get("mechanism")
     return Settings(
@@ -81,7 +81,7 @@ Fault = tuple[str, str, str]
 
 
 def _faults(given: Mapping[str, object]) -> list[Fault]:
-    host, port, tls, pin = given.get("host"), given.get("port"), given.get("tls", "implicit"), given.get("fingerprint")
+    host, port, tls, pin = given.get("host"), given.get("port"), given.get("tls") or "implicit", given.get("fingerprint")
     mechanism = _auth(given).get("mechanism")
     found: list[Fault] = []
     if not isinstance(host, str) or not re.fullmatch(r"[^\s/@]+", host):

@@ -61,7 +61,11 @@ def files_exist(plan: Plan) -> Iterator[Fault]:
     """Certificate files that are not there."""
     for name, endpoint in plan.endpoints.items():
         if endpoint.ca and not os.path.isfile(located(endpoint.ca, plan.directory)):  # noqa: PTH113 - never raises
-            yield ("endpoints", name, "ca"), f"{shown(('ca',), endpoint.ca)} is not a file", ""
+            yield (
+                ("endpoints", name, "ca"),
+                f"{shown(('ca',), endpoint.ca)} is not a file",
+                "a relative path starts at the plan's folder",
+            )
 
 
 def onto_themselves(plan: Plan) -> Iterator[PlannedMailbox]:

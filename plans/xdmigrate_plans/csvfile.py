@@ -48,7 +48,8 @@ def read(path: Path, faults: Faults, asked: Spot, where: str) -> list[Row]:
         text, mode = textfile.read(path)
     except textfile.Unusable as error:
         spot = Spot(str(path), error.line) if error.line else asked
-        faults.add(spot, where, f"'{path}' {error.message}", "save it as CSV in UTF-8" if error.line else "")
+        remedy = "save it as CSV in UTF-8" if error.line else "a relative path starts at the plan's folder"
+        faults.add(spot, where, f"'{path}' {error.message}", remedy)
         return []
     if "\0" in text:
         faults.add(Spot(str(path), _line_at(text, "\0")), where, "holds a NUL byte", "save it as CSV in UTF-8")

@@ -26,13 +26,22 @@ _PASSWORD_REMEDY = (
 )
 _EXPECTED = {
     "string_type": ("is not text", "put it in quotes"),
-    "int_type": ("is not a whole number", ""),
-    "bool_type": ("is neither true nor false", ""),
+    "int_type": ("is not a whole number", "write its digits alone"),
+    "bool_type": ("is neither true nor false", "write one of them"),
     "list_type": ("is not a list", 'begin every entry with "- "'),
     "tuple_type": ("is not a list", 'begin every entry with "- "'),
     "dict_type": ("is not a mapping", "write it as `key: value`"),
     "model_type": ("is not a mapping", "write it as `key: value`"),
     "model_attributes_type": ("is not a mapping", "write it as `key: value`"),
+}
+
+_MISSING: dict[Where, str] = {
+    ("version",): "write `version: 1`",
+    ("name",): "write `name: NAME`, of a-z, 0-9 and -",
+    ("endpoints",): "describe both systems; `xdmigrate init NAME` shows how",
+    ("source",): "name the endpoint on which the mailboxes are",
+    ("target",): "name the endpoint to which they go",
+    ("mailboxes",): "list at least one, as `- {source: ADDRESS}`",
 }
 
 
@@ -72,7 +81,7 @@ def _fault(details: ErrorDetails, where: Where, model: type[BaseModel], show: Sh
             place, value = _pointed(where, details["input"], context["key"])
             return place, f"{show(place, value)} {context['message']}", context["remedy"]
         case "missing":
-            return where, "is missing", ""
+            return where, "is missing", _MISSING.get(where, "write it")
         case "extra_forbidden":
             return _unknown_key(where, details["input"], _known_keys(model, details["loc"]))
         case "literal_error":

@@ -63,9 +63,13 @@ class Resolver:
             "store": self._from_store,
             "command": self._from_command,
         }[parsed.scheme]
-        secret = fetch(parsed, fields)
+        remedy = _REMEDIES[parsed.scheme]
+        try:
+            secret = fetch(parsed, fields)
+        except SecretUnreadable as error:
+            error.remedy = error.remedy or remedy
+            raise
         if not secret:
-            remedy = _REMEDIES[parsed.scheme]
             raise SecretUnreadable(f"the secret {_named(parsed, fields)} is empty or not there", remedy=remedy)
         if half_characters(secret):  # bytes of the environment that are not UTF-8 become these
             raise SecretUnreadable(f"the secret {_named(parsed, fields)} is not UTF-8 text")

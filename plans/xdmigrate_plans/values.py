@@ -32,11 +32,11 @@ def fault(message: str, remedy: str = "", key: str = "") -> PydanticCustomError:
 
 def _text(value: str) -> str:
     if not value or value != value.strip():
-        raise fault("is empty" if not value.strip() else "begins or ends with a space")
+        raise fault("is empty" if not value.strip() else "begins or ends with a space", "write the text alone")
     if len(value) > MAX_TEXT:
-        raise fault(f"is longer than {MAX_TEXT} characters")
+        raise fault(f"is longer than {MAX_TEXT} characters", "shorten it")
     if unprintable(value):
-        raise fault("holds a control character")
+        raise fault("holds a control character", "remove it; a line break is one, too")
     return value
 
 

@@ -15,6 +15,7 @@ from tests.engine.world import World
 from xdmigrate.engine.advance import Verdict
 from xdmigrate.engine.context import Policy
 from xdmigrate.engine.scope import Scope
+from xdmigrate.errors import GuardRefused
 from xdmigrate.model import Kind
 from xdmigrate.report.verdicts import Verdict as Judged
 from xdmigrate.testing.faults import Fault, Faults, Killed, Mode
@@ -341,3 +342,13 @@ def test_renumbering_while_a_range_is_open_sends_nothing_twice(world: World, sid
     world.calm()
     world.sync()
     assert_same(world)
+
+
+def test_verify_does_not_believe_a_source_that_shows_nothing(world: World) -> None:
+    fill(world, 60)
+    world.sync()
+    for path in (INBOX, WORK):
+        for ref in list(world.old.box(path).items):
+            world.old.delete(path, ref)
+    with pytest.raises(GuardRefused, match="shows 0 items where 60 are known"):
+        world.verify()

@@ -18,11 +18,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import yaml
-from xdmigrate_state import intents, mailboxes, plans
-from xdmigrate_state.database import Database
 
 from tests.live.dovecot import Dovecot
+from xdmigrate.report.status import plan_status
 from xdmigrate.testing.pymap import PymapServer
+from xdmigrate_state import intents, mailboxes, plans
+from xdmigrate_state.database import Database
 
 PROGRAM = Path(sys.executable).with_name("xdmigrate")
 SECONDS = 600.0
@@ -145,6 +146,23 @@ class Project:
         with suppress(sqlite3.Error), closing(sqlite3.connect(f"file:{self.database}?mode=ro", uri=True)) as state:
             return bool(state.execute("SELECT count(*) FROM intent").fetchone()[0])
         return False  # the run is still making its state
+
+    @contextmanager
+    def watched(self) -> Iterator[Callable[[], dict[str, Values]]]:
+        """What `status` tells, mailboxes by their source, as often as one likes beside a run that has begun."""
+        with Database.open(self.database, create=False) as db:
+
+            def look() -> dict[str, Values]:
+                told = db.read(lambda c: plan_status(c, self.plan["name"], time.time()))
+                found: dict[str, Values] = {box.source: json.loads(json.dumps(box.to_json())) for box in told.mailboxes}
+                return found
+
+            yield look
+
+    def log(self) -> list[Values]:
+        """What the runs so far have logged."""
+        files = sorted((Path(self.state) / "logs" / self.plan["name"]).iterdir())
+        return [json.loads(line) for file in files for line in file.read_text("utf-8").splitlines()]
 
     def snapshot(self, folder: Path) -> Path:
         """The state's file as a process left it that does not run any more, copied without opening it."""

@@ -13,14 +13,16 @@ from tests.live.reader import Draft
 Facts = dict[str, Any]
 
 HURRY = """
-import xdmigrate.engine.advance as advance, xdmigrate.engine.context as context, xdmigrate.jobs.reaching as reaching
+import xdmigrate.cli.compose as compose, xdmigrate.engine.advance as advance
+import xdmigrate.engine.context as context, xdmigrate.jobs.reaching as reaching
+compose.FIRST_WAIT = 0.05
 advance.BACKOFF_SECONDS = reaching.BACKOFF_SECONDS = (0.1,) * 5
 unhurried = context.StopClock.sleep
 context.StopClock.sleep = lambda self, seconds: unhurried(self, seconds / 8)
 """
 """Waits between attempts, and between two looks at a target that settles, are shorter."""
 
-IMPATIENT = "import xdmigrate_imap.connect as connect\nconnect.CONNECT_SECONDS = 1.0\n"
+IMPATIENT = f"{HURRY}compose.ATTEMPTS = 1\nimport xdmigrate_imap.connect as connect\nconnect.CONNECT_SECONDS = 1.0\n"
 """A server has one second to answer a new connection."""
 
 

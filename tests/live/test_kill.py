@@ -140,9 +140,10 @@ def finish(project: Project) -> None:
     """One more whole run has nothing left to do, and the arithmetic closes."""
     answer = project.run("sync")
     assert (answer.exit, answer.facts["errors"]) == (0, [])
-    counts = project.counts()
+    counts = answer.facts["totals"]["mail"]
     assert closed(counts)
     assert (counts["pending"], counts["failed"]) == (0, 0)
+    assert project.run("journal", "verify").exit == 0
 
 
 def complete(project: Project, old: Account, new: Account, kept: Counter[object]) -> None:

@@ -55,7 +55,10 @@ def test_connections_that_break_inside_of_messages(
         assert errors(answer, 0) == []
         assert proxy.cuts == times
     through(project, side, server)  # type: ignore[arg-type]  # only its port counts
-    assert contents(dump(*dovecot_pair.new.access(user)))["INBOX"] == contents(dump(*dovecot_pair.old.access(user)))["INBOX"]
+    assert (
+        contents(dump(*dovecot_pair.new.access(user)))["INBOX"]
+        == contents(dump(*dovecot_pair.old.access(user)))["INBOX"]
+    )
     assert project.run("sync", "--accept-change", "0").exit in (0, 5)
     assert_verified(project)
 
@@ -82,7 +85,10 @@ def test_a_line_that_never_lasts_for_a_whole_range(
         answer = run_patched(project, HURRY + patience, "sync")
         assert errors(answer, 0) == []
         assert proxy.cuts >= 9
-    assert contents(dump(*dovecot_pair.new.access(user)))["INBOX"] == contents(dump(*dovecot_pair.old.access(user)))["INBOX"]
+    assert (
+        contents(dump(*dovecot_pair.new.access(user)))["INBOX"]
+        == contents(dump(*dovecot_pair.old.access(user)))["INBOX"]
+    )
 
 
 def test_a_mailbox_whose_connections_always_break_keeps_nobody_from_theirs(

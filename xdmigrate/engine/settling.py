@@ -150,7 +150,7 @@ def _close(work: Work, open_range: OpenRange, unexplained: Unexplained) -> None:
 
     work.checkpoint(commit)
     if settled:  # a line that never lasts for a whole range gets on all the same
-        work.tell("copy", "/".join(row.path), len(settled), sum(item.size for item in settled))
+        work.tell("copy", "/".join(row.path), len(settled), sum(done.size or 0 for done in settled))
 
 
 def _copied(open_range: OpenRange, place: PlaceRow, ref: bytes) -> Settled:

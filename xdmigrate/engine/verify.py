@@ -17,11 +17,13 @@ from xdmigrate_state.database import Database
 from xdmigrate_state.rows import FolderRow, MailboxRow
 
 from xdmigrate.contract import Auditor, Features
+from xdmigrate.engine import guards
 from xdmigrate.engine.audit import Links, leftover_state, metadata_faults, pair_by_links
 from xdmigrate.engine.fingerprints import Print
 from xdmigrate.engine.match import pair_equals
 from xdmigrate.engine.names import Rules, place_folders
 from xdmigrate.engine.scope import Scope
+from xdmigrate.errors import ProtocolError
 from xdmigrate.model import Folder, Head, Outcome, Path
 from xdmigrate.report.verdicts import Detail, ItemState, MailboxVerdict, Tally
 
@@ -71,16 +73,38 @@ def verify(
     features: Features,
     depth: Depth,
 ) -> MailboxVerdict:
-    """Compare every wanted item of the mailbox with the target. Changes nothing on either side, nor in the state."""
+    """Compare every wanted item of the mailbox with the target. Changes nothing on either side, nor in the state.
+
+    Raises GuardRefused when the source shows far less than the ledger knows: nothing missing there proves nothing.
+    """
     audit = Audit(db, mailbox, scope, source, target, features, depth)
     audit.random.seed(depth.seed)
     shown = {folder.path: folder for folder in target.folders() if folder.selectable}
-    wanted = [folder for folder in source.folders() if folder.selectable and scope.wants_folder(folder)]
+    listed = [folder for folder in source.folders() if folder.selectable]
+    _believe(audit, listed)
+    wanted = [folder for folder in listed if scope.wants_folder(folder)]
     where = _where(audit, wanted, shown)
     for folder in wanted:
         _compare(audit, folder, shown.get(where[folder.path]))
     _look_elsewhere(audit)
     return audit.tally.verdict(mailbox.id, mailbox.source, mailbox.target)
+
+
+def _believe(audit: Audit, listed: Sequence[Folder]) -> None:
+    known = sum(row.counts.seen - row.counts.gone for row in _rows(audit))
+    shown = sum(folder.count for folder in listed)
+    guards.believe_count(audit.mailbox.source, "source", known=known, shown=shown, accepted=frozenset())
+
+
+def _listing(auditor: Auditor, folder: Folder) -> list[Head]:
+    """Everything in the folder. A listing that shows nothing of what the folder counts is no listing."""
+    heads = list(auditor.heads(folder))
+    if folder.count and not heads:
+        raise ProtocolError(
+            f"folder {'/'.join(folder.path)!r} counts {folder.count} items and lists none",
+            remedy="run verify again; if it stays so, the server's index is damaged",
+        )
+    return heads
 
 
 def _rows(audit: Audit) -> list[FolderRow]:
@@ -100,9 +124,9 @@ def _where(audit: Audit, wanted: Sequence[Folder], shown: dict[Path, Folder]) ->
 
 def _compare(audit: Audit, folder: Folder, there: Folder | None) -> None:
     links = _links(audit, folder, there)
-    heads = {head.ref: head for head in audit.source.heads(folder) if audit.scope.wants(folder, head)}
+    heads = {head.ref: head for head in _listing(audit.source, folder) if audit.scope.wants(folder, head)}
     mine = Half(folder, heads)
-    theirs = Half(there, {head.ref: head for head in audit.target.heads(there)}) if there is not None else None
+    theirs = Half(there, {head.ref: head for head in _listing(audit.target, there)}) if there is not None else None
     audit.tally.source(folder.kind, len(heads))
     if theirs is not None:
         linked = pair_by_links(mine.items, theirs.items, links)

@@ -228,9 +228,7 @@ def test_an_answer_before_the_end_of_a_command_drops_the_connection() -> None:
     def hasty(talk: Talk) -> None:
         talk.line()
         talk.tag = talk.seen[-1].split()[0]
-        talk.send(b"+ go on")
-        talk.octets(1)
-        talk.send(talk.tag + b" NO [CANNOT] not that one")
+        talk.send(b"+ go on", talk.tag + b" NO [CANNOT] not that one")
         while talk.octets(65536):
             pass
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import tracemalloc
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
@@ -209,6 +210,34 @@ def test_a_shared_state_token_changes_with_flags_that_nobody_enabled(
         target.change_flags(folder, [change])
         states.append(next(each.state for each in target.folders() if each.path == ("Box",)))
     assert len(set(states)) == 3
+
+
+LISTING = {
+    "no LIST-STATUS": capabilities_without("LIST-STATUS", "UNSELECT"),
+    "no LIST-EXTENDED": capabilities_without("LIST-STATUS", "LIST-EXTENDED", "SPECIAL-USE"),
+    "no NAMESPACE": capabilities_without("NAMESPACE"),
+    "no CONDSTORE": capabilities_without("CONDSTORE", "QRESYNC"),
+}
+
+
+def test_folders_are_listed_alike_whatever_the_server_can(new_dovecot: New, new_user: Callable[[], str]) -> None:
+    server = new_dovecot(Settings())
+    user = new_user()
+    target = target_of(server, user)
+    for path in (*AWKWARD[:6], ("Sent",), ("Clients", "2024", "Ä")):
+        write(target, target.create_folder(path), [item(b"a\r\n")])
+    target.subscribe(target.create_folder(("Sent",)))
+    target.close()
+    expected = sorted(connector.source(endpoint(server), login(server, user)).folders(), key=lambda each: each.path)
+    assert any(each.subscribed and each.role for each in expected)
+    for masked, announced in LISTING.items():
+        server.restart(capabilities=announced)
+        listed = sorted(connector.source(endpoint(server), login(server, user)).folders(), key=lambda each: each.path)
+        wanted = [replace(each, state=b"") for each in expected] if masked == "no CONDSTORE" else expected
+        assert listed == wanted, masked
+        audited = connector.auditor(endpoint(server), login(server, user)).folders()
+        plain = sorted((each.path, each.validity, each.next_id, each.count, each.native) for each in audited)
+        assert plain == [(each.path, each.validity, each.next_id, each.count, each.native) for each in expected]
 
 
 # --- memory -----------------------------------------------------------------------------------------------------
