@@ -2,7 +2,7 @@
 #   PYTHON=/usr/bin/python3.12   the interpreter that .venv is made with
 #   SEED=123456                  repeat a test run
 #   WORKERS=2                    test processes
-#   ARGS="-k folders"            more arguments for pytest
+#   ARGS="-k folders"            more arguments for pytest, or for the benchmark (ARGS="--scale 0.1")
 
 PYTHON ?=
 SEED ?=
@@ -10,15 +10,16 @@ WORKERS ?= 2
 ARGS ?=
 
 BIN := .venv/bin
-CODE := xdmigrate connectors plans state tests
+CODE := xdmigrate connectors plans state tests bench
 PYTEST := XDMIGRATE_SEED='$(SEED)' $(BIN)/pytest --numprocesses $(WORKERS) --dist worksteal
 
-.PHONY: help demo test test-full check format servers clean
+.PHONY: help demo test test-full bench check format servers clean
 
 help:
 	@echo 'make demo       migrate a mailbox between two embedded servers, with a kill in the middle'
 	@echo 'make test       every check and every test, with few repetitions (SEED=… repeats a run)'
 	@echo 'make test-full  the same with the full counts'
+	@echo 'make bench      measure xdmigrate beside other tools (ARGS="--scale 0.1" for a short run)'
 	@echo 'make check      linters and types only'
 	@echo 'make format     let ruff format the code'
 	@echo 'make clean      remove .venv and caches'
@@ -31,6 +32,10 @@ test: .venv/test servers check
 
 test-full: .venv/test servers check
 	XDMIGRATE_FULL=1 $(PYTEST) --timeout 3600 $(ARGS)
+
+bench: .venv/test servers
+	@command -v mbsync >/dev/null || .ci/apt isync >&2 || echo 'not installed: isync; mbsync will be left out'
+	$(BIN)/python -m bench $(ARGS)
 
 check: .venv/test
 	$(BIN)/ruff check $(CODE)

@@ -16,8 +16,9 @@ from xdmigrate.model import Folder, Item
 from xdmigrate_imap import grammar, uids
 from xdmigrate_imap.appending import Appender, Batch, Entry, Way
 from xdmigrate_imap.bodies import hold
+from xdmigrate_imap.naming import shown, wire_name
 from xdmigrate_imap.peer import meaning
-from xdmigrate_imap.session import Session, shown, wire_name
+from xdmigrate_imap.session import Session
 from xdmigrate_imap.tokens import Status
 
 IN_FLIGHT = 24 << 20

@@ -17,7 +17,7 @@ from xdmigrate.errors import FolderUnusable, XdmigrateError
 from xdmigrate.model import FINGERPRINT_BYTES, Folder, Head, Login, Role
 from xdmigrate_imap import grammar, uids
 from xdmigrate_imap.connect import drop, open_client, peer_of
-from xdmigrate_imap.naming import INBOX, Names, Namespace
+from xdmigrate_imap.naming import INBOX, Names, Namespace, shown, wire_name
 from xdmigrate_imap.peer import Peer
 from xdmigrate_imap.settings import Settings
 from xdmigrate_imap.wire import reason
@@ -71,15 +71,16 @@ class ImapAuditor:
         for start in range(0, len(known), LISTED):
             asked = known[start : start + LISTED]
             told = self._fetch(folder, asked, "FLAGS", "INTERNALDATE", "RFC822.SIZE")
-            for uid in asked:
-                if uid in told and b"RFC822.SIZE" in told[uid]:
-                    yield _head(uid, told[uid])
+            with self._plainly(f"list folder {shown(folder)}"):
+                heads = [_head(uid, told[uid]) for uid in asked if b"RFC822.SIZE" in told.get(uid, {})]
+            yield from heads
 
     def inspect(self, folder: Folder, refs: Sequence[bytes]) -> Iterator[Inspected]:
         wanted = sorted({uids.uid(ref) for ref in refs})
         for start in range(0, len(wanted), LISTED):
             told = self._fetch(folder, wanted[start : start + LISTED], "RFC822.SIZE")
-            sizes = {uid: int(found.get(b"RFC822.SIZE", 0)) for uid, found in sorted(told.items())}
+            with self._plainly(f"list folder {shown(folder)}"):
+                sizes = {uid: int(found.get(b"RFC822.SIZE", 0)) for uid, found in sorted(told.items())}
             for group in _groups(sizes):
                 if sizes[group[0]] > WHOLE:
                     yield from self._inspect_in_parts(folder, group[0])
@@ -105,7 +106,7 @@ class ImapAuditor:
         folder = Folder(path, native=name.decode("latin-1"), role=role, subscribed=name in subscribed)
         if attributes & _UNSELECTABLE:
             return Folder(path, native=folder.native, role=role, selectable=False, subscribed=folder.subscribed)
-        with self._plainly(f"look at folder “{' / '.join(path)}”"):
+        with self._plainly(f"look at folder {shown(folder)}"):
             told = self._client.folder_status(name, ("MESSAGES", "UIDNEXT", "UIDVALIDITY"))
             return Folder(
                 path,
@@ -118,8 +119,8 @@ class ImapAuditor:
             )
 
     def _select(self, folder: Folder) -> int:
-        name = folder.native.encode("latin-1")
-        with self._plainly(f"open folder “{' / '.join(folder.path)}”"):
+        name = wire_name(folder)
+        with self._plainly(f"open folder {shown(folder)}"):
             told = self._client.select_folder(name, readonly=True)
             self._open = name
             return int(told[b"EXISTS"])
@@ -127,19 +128,19 @@ class ImapAuditor:
     def _search(self, folder: Folder) -> list[int]:
         """All UIDs, ascending; from the highest sequence numbers down, so that an EXPUNGE hides none."""
         count, found = self._select(folder), set()
-        with self._plainly(f"search folder “{' / '.join(folder.path)}”"):
+        with self._plainly(f"search folder {shown(folder)}"):
             for high in range(count, 0, -SEARCHED):
                 low = max(1, high - SEARCHED + 1)
                 found.update(self._client.search("ALL" if count <= SEARCHED else f"{low}:{high}"))
         if len(found) < count:  # a few servers take the numbers for UIDs (RFC 3501 section 6.4.8 says they are not)
             drop(self._client)
-            raise self._peer.protocol(f"folder “{' / '.join(folder.path)}” has {count} messages, a search found fewer")
+            raise self._peer.protocol(f"folder {shown(folder)} has {count} messages, a search found fewer")
         return sorted(found)
 
     def _fetch(self, folder: Folder, asked: Sequence[int], *what: str) -> dict[int, dict[bytes, Any]]:
-        if self._open != folder.native.encode("latin-1"):
+        if self._open != wire_name(folder):
             self._select(folder)
-        with self._plainly(f"read folder “{' / '.join(folder.path)}”"):
+        with self._plainly(f"read folder {shown(folder)}"):
             told: dict[int, dict[bytes, Any]] = self._client.fetch(list(asked), list(what))
             return told
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Iterator
 from io import BytesIO
-from tempfile import SpooledTemporaryFile, TemporaryFile
+from tempfile import SpooledTemporaryFile, TemporaryFile, gettempdir
 from typing import BinaryIO, Never, cast
 
 from xdmigrate.contract import BUFFERED_BODY
-from xdmigrate.errors import ItemRefused
+from xdmigrate.errors import ItemRefused, StateFull
 from xdmigrate_imap.wire import Literal
 
 CHUNK = 256 * 1024
@@ -32,10 +33,11 @@ class StreamBody:
         return self._literal.chunks()
 
     def spool(self) -> BinaryIO:
-        file = SpooledTemporaryFile(max_size=BUFFERED_BODY)  # noqa: SIM115  # the caller's
-        for chunk in self.chunks():
-            file.write(chunk)
-        file.seek(0)
+        with _spooling():
+            file = SpooledTemporaryFile(max_size=BUFFERED_BODY)  # noqa: SIM115  # the caller's
+            for chunk in self.chunks():
+                file.write(chunk)
+            file.seek(0)
         return cast(BinaryIO, file)
 
     def _take(self) -> None:
@@ -100,10 +102,20 @@ def hold(chunks: Iterable[memoryview], size: int) -> bytes | BinaryIO:
     """The octets of `chunks` as one object: bytes up to BUFFERED_BODY, else an unnamed file."""
     if size <= BUFFERED_BODY:
         return b"".join([bytes(chunk) for chunk in chunks])
-    file = TemporaryFile()  # noqa: SIM115  # closed with its last reference
-    for chunk in chunks:
-        file.write(chunk)
+    with _spooling():
+        file = TemporaryFile()  # noqa: SIM115  # closed with its last reference
+        for chunk in chunks:
+            file.write(chunk)
     return cast(BinaryIO, file)
+
+
+@contextlib.contextmanager
+def _spooling() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        cause = f"cannot hold a large message in {gettempdir()}: {error.strerror or error}"
+        raise StateFull(cause, remedy="make room there, or name another directory in TMPDIR") from error
 
 
 def pieces(file: BinaryIO) -> Iterator[memoryview]:

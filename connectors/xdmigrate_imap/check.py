@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from xdmigrate.contract import Finding
+from xdmigrate.errors import MailboxError
 from xdmigrate.model import Folder, Login
 from xdmigrate_imap import listing, tokens
 from xdmigrate_imap.conversation import Literals
@@ -70,17 +71,17 @@ def _rights(session: Session, inbox: Folder | None, *, writable: bool) -> Iterat
         text = f"rights on INBOX: {have}" if not lacking else f"rights on INBOX: {have}, lacking {''.join(lacking)}"
         yield Finding("rights", not lacking, text, f"grant the account {needed} on its folders" if lacking else "")
     if writable:
-        yield _can_select(session)
+        yield _can_write(session, inbox)
 
 
-def _can_select(session: Session) -> Finding:
-    """SELECT changes nothing but what is recent, and says whether INBOX can be written."""
-    status = session.conversation.execute(b"SELECT", b"INBOX").status
-    session.close_folder()
-    if status.kind == "OK" and status.code != "READ-ONLY":
-        return Finding("rights", ok=True, text="INBOX can be written")
-    said = session.peer.clean(status.words)
-    return Finding("rights", ok=False, text=f"INBOX cannot be written: {said}", remedy="grant write access")
+def _can_write(session: Session, inbox: Folder) -> Finding:
+    """SELECT changes nothing but what is recent, and says whether the folder can be written."""
+    try:
+        session.open_folder(inbox, writable=True)
+        session.close_folder()
+    except MailboxError as error:
+        return Finding("rights", ok=False, text=error.message, remedy=error.remedy)
+    return Finding("rights", ok=True, text="INBOX can be written")
 
 
 def _my_rights(session: Session) -> str | None:

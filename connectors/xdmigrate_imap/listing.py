@@ -11,7 +11,8 @@ from xdmigrate.model import Folder, Role
 from xdmigrate_imap import tokens, uids
 from xdmigrate_imap.conversation import Reply
 from xdmigrate_imap.grammar import astring
-from xdmigrate_imap.session import Session, shown, wire_name
+from xdmigrate_imap.naming import shown, wire_name
+from xdmigrate_imap.session import Session
 from xdmigrate_imap.tokens import Data, Malformed, Value
 
 _ROLES = {role.value.lower().encode(): role for role in Role if role is not Role.INBOX}

@@ -13,7 +13,7 @@ from urllib.parse import unquote_to_bytes
 
 from imapclient.imap_utf7 import decode, encode
 
-from xdmigrate.model import Path
+from xdmigrate.model import Folder, Path
 
 MARK = "\ufffd"
 """First character of a level that holds a name's wire bytes, with %XX for what cannot be shown."""
@@ -97,6 +97,16 @@ def _below(name: bytes, space: Namespace) -> bool:
     """Whether the name is in the namespace; a prefix of INBOX has no case, as INBOX has none."""
     begin = name[: len(space.prefix)]
     return begin == space.prefix or (begin.upper() == space.prefix.upper() and begin[:5].upper() == b"INBOX")
+
+
+def wire_name(folder: Folder) -> bytes:
+    """The folder's name as the server spells it; `Folder.native` holds its bytes one to one."""
+    return folder.native.encode("latin-1")
+
+
+def shown(folder: Folder) -> str:
+    """The folder in a message to people."""
+    return "“" + " / ".join(folder.path) + "”"
 
 
 def show(raw: bytes) -> str:

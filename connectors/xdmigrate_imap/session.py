@@ -16,7 +16,7 @@ from xdmigrate_imap.client import WiredClient
 from xdmigrate_imap.connect import open_client, peer_of
 from xdmigrate_imap.conversation import Conversation, Literals, Reply
 from xdmigrate_imap.grammar import astring
-from xdmigrate_imap.naming import Names, Namespace
+from xdmigrate_imap.naming import Names, Namespace, shown, wire_name
 from xdmigrate_imap.peer import Peer
 from xdmigrate_imap.settings import Settings
 from xdmigrate_imap.tokens import Malformed, Status, Value
@@ -161,16 +161,6 @@ class Session:
                 raise self.peer.refusal(f"write to folder {display}", "READ-ONLY", "the folder is read-only")
         self.opened = opened
         return opened
-
-
-def wire_name(folder: Folder) -> bytes:
-    """The folder's name as the server spells it; `Folder.native` holds its bytes one to one."""
-    return folder.native.encode("latin-1")
-
-
-def shown(folder: Folder) -> str:
-    """The folder in a message to people."""
-    return "“" + " / ".join(folder.path) + "”"
 
 
 def _literals(capabilities: frozenset[str]) -> Literals:

@@ -81,7 +81,12 @@ Fault = tuple[str, str, str]
 
 
 def _faults(given: Mapping[str, object]) -> list[Fault]:
-    host, port, tls, pin = given.get("host"), given.get("port"), given.get("tls") or "implicit", given.get("fingerprint")
+    host, port, tls, pin = (
+        given.get("host"),
+        given.get("port"),
+        given.get("tls") or "implicit",
+        given.get("fingerprint"),
+    )
     mechanism = _auth(given).get("mechanism")
     found: list[Fault] = []
     if not isinstance(host, str) or not re.fullmatch(r"[^\s/@]+", host):

@@ -12,8 +12,9 @@ from xdmigrate.model import Changes, Folder, Head, Item
 from xdmigrate_imap import fetch, listing, tokens, uids
 from xdmigrate_imap.bodies import UnreadableBody
 from xdmigrate_imap.fetch import Fetch, Message
+from xdmigrate_imap.naming import shown
 from xdmigrate_imap.peer import meaning
-from xdmigrate_imap.session import Session, shown
+from xdmigrate_imap.session import Session
 from xdmigrate_imap.tokens import Status
 
 WINDOW = 5000

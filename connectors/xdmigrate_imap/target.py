@@ -14,8 +14,8 @@ from xdmigrate_imap import grammar, listing, uids
 from xdmigrate_imap.append import ImapWriter, Terms
 from xdmigrate_imap.appending import CAREFUL, MULTI, SINGLE, Way
 from xdmigrate_imap.grammar import astring
-from xdmigrate_imap.naming import INBOX, BadName
-from xdmigrate_imap.session import Session, shown, wire_name
+from xdmigrate_imap.naming import INBOX, BadName, shown, wire_name
+from xdmigrate_imap.session import Session
 from xdmigrate_imap.source import ImapSource, search
 
 DELETED = frozenset({"\\Deleted"})

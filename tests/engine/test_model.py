@@ -17,7 +17,6 @@ from pathlib import Path as FilePath
 import hypothesis.strategies as st
 from hypothesis import note, settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
-from xdmigrate_state import folders, intents, ledger, totals
 
 from tests.conftest import FULL
 from tests.engine.world import World
@@ -28,6 +27,7 @@ from xdmigrate.model import Path
 from xdmigrate.report.verdicts import ItemState
 from xdmigrate.testing.faults import Fault, Faults, Killed, Mode, Operation
 from xdmigrate.testing.memory.powers import Powers
+from xdmigrate_state import folders, intents, ledger, totals
 
 PATHS: list[Path] = [("INBOX",), ("A",), ("A", "b"), ("C",)]
 CONTENTS = [b"\r\nx\r\n", b"\r\ny\r\n", b"Subject: z\r\n\r\nlonger\r\n"]

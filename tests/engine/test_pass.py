@@ -8,8 +8,6 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
-from xdmigrate_state import failures, folders, ledger, totals
-from xdmigrate_state.database import Database
 
 from tests.engine.world import World
 from xdmigrate.engine.advance import Verdict
@@ -20,6 +18,8 @@ from xdmigrate.model import Kind
 from xdmigrate.report.verdicts import Verdict as Judged
 from xdmigrate.testing.faults import Fault, Faults, Killed, Mode
 from xdmigrate.testing.memory.powers import Powers
+from xdmigrate_state import failures, folders, ledger, totals
+from xdmigrate_state.database import Database
 
 INBOX = ("INBOX",)
 WORK = ("Work", "2024")

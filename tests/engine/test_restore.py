@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from xdmigrate_state.copies import restored
-from xdmigrate_state.database import Database
-
 from tests.engine.world import World
 from xdmigrate.report.verdicts import Verdict
+from xdmigrate_state.copies import restored
+from xdmigrate_state.database import Database
 
 INBOX = ("INBOX",)
 

@@ -8,10 +8,6 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path as FilePath
 
-from xdmigrate_state import failures, folders, ledger, mailboxes, plans
-from xdmigrate_state.database import Database
-from xdmigrate_state.rows import MailboxRow, MailboxSpec
-
 from xdmigrate.contract import Source, Target
 from xdmigrate.engine.advance import Advancer, Step, Verdict
 from xdmigrate.engine.context import Context, Policy
@@ -25,6 +21,9 @@ from xdmigrate.testing.memory.powers import Powers
 from xdmigrate.testing.memory.server import MemoryServer
 from xdmigrate.testing.memory.source import MemorySource
 from xdmigrate.testing.memory.target import MemoryTarget
+from xdmigrate_state import failures, folders, ledger, mailboxes, plans
+from xdmigrate_state.database import Database
+from xdmigrate_state.rows import MailboxRow, MailboxSpec
 
 USER = "ann@old.example"
 FOREVER = 1e12

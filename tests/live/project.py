@@ -143,8 +143,14 @@ class Project:
 
     def writing(self) -> bool:
         """Whether a range is under way at this moment; a look that leaves nothing behind, beside a run."""
+        counted = "SELECT count(*) FROM intent"
+        if "://" in self.state:
+            import psycopg
+
+            with suppress(psycopg.Error), psycopg.connect(self.state) as server:
+                return server.execute(counted).fetchall() > [(0,)]
         with suppress(sqlite3.Error), closing(sqlite3.connect(f"file:{self.database}?mode=ro", uri=True)) as state:
-            return bool(state.execute("SELECT count(*) FROM intent").fetchone()[0])
+            return bool(state.execute(counted).fetchone()[0])
         return False  # the run is still making its state
 
     @contextmanager

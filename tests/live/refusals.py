@@ -52,36 +52,36 @@ def run_patched(project: Project, patch: str, command: str, *words: str, text: b
 # --- what is told -----------------------------------------------------------------------------------------------
 
 
-def error(answer: Answer, exit: int, code: str) -> Facts:
+def error(answer: Answer, ended: int, code: str) -> Facts:
     """The one error with this code of a command that ended with this exit code and was run with --json."""
-    found = errors(answer, exit)
+    found = errors(answer, ended)
     assert [each["code"] for each in found] == [code], answer
     return found[0]
 
 
-def errors(answer: Answer, exit: int) -> list[Facts]:
+def errors(answer: Answer, ended: int) -> list[Facts]:
     """All errors of a command that was run with --json; each is one line with a remedy."""
-    assert answer.exit == exit, answer
+    assert answer.exit == ended, answer
     assert_quiet(answer)
     told = answer.facts
-    assert (told["schema"], told["exit"]) == (1, exit)
+    assert (told["schema"], told["exit"]) == (1, ended)
     assert all(line.startswith("state: ") for line in answer.err.splitlines()), answer.err
     for each in told["errors"]:
         assert set(each) == {"code", "mailbox", "endpoint", "message", "remedy"}
         assert each["message"]
-        assert one_line(each["message"] + each["remedy"]), each
+        assert all(map(one_line, [*each["message"].split("\n"), each["remedy"]])), each
     return list(told["errors"])
 
 
-def line(answer: Answer, exit: int) -> str:
+def line(answer: Answer, ended: int) -> str:
     """The one line on stderr of a command that was run for people."""
-    (only,) = lines(answer, exit)
+    (only,) = lines(answer, ended)
     return only
 
 
-def lines(answer: Answer, exit: int) -> list[str]:
+def lines(answer: Answer, ended: int) -> list[str]:
     """All lines on stderr of a command that was run for people."""
-    assert answer.exit == exit, answer
+    assert answer.exit == ended, answer
     assert_quiet(answer)
     told = answer.err.splitlines()
     assert all(each.startswith("xdmigrate: ") and one_line(each) for each in told), answer.err

@@ -17,6 +17,7 @@ from tests.live.dovecot import Dovecot
 from tests.live.dovecot_conf import Settings, capabilities_without
 from tests.live.project import Project, between, closed, open_ranges, within
 from tests.live.reader import Account, Draft, contents, dump, load, metadata, quoted, session
+from tests.live.slow import SlowLine
 
 Accounts = Callable[[], str]
 Server = Callable[[Settings], Dovecot]
@@ -30,13 +31,13 @@ FLAGS = ("\\Seen", "\\Answered", "\\Flagged", "\\Draft", "$Forwarded", "Project-
 DATE = datetime(2021, 5, 6, 7, 8, 9, tzinfo=UTC)
 
 TARGETS = (
-    None,  # the shared mdbox
-    Settings(fsync="always"),
-    None,
+    None,  # the shared Maildir
+    Settings(storage="mdbox", fsync="always"),
+    Settings(storage="mdbox"),
     Settings(capabilities=capabilities_without("UIDPLUS")),
     Settings(storage="sdbox", capabilities=capabilities_without("MULTIAPPEND")),
 )
-"""Targets of the trials, in turn; the quick ones see the first two."""
+"""Targets of the trials, in turn; the quick ones see the first two. The source is the mdbox, which is filled fastest."""
 
 
 def small(rng: Random, count: int, mark: str) -> list[Draft]:
@@ -76,8 +77,8 @@ def test_killed_at_any_instant(
     record_property: Callable[[str, object], None],
 ) -> None:
     """Full copies and deltas in turn."""
-    chosen, user, old = TARGETS[trial % len(TARGETS)], new_user(), dovecot_pair.old
-    new = new_dovecot(chosen) if chosen else dovecot_pair.new
+    chosen, user, old = TARGETS[trial % len(TARGETS)], new_user(), dovecot_pair.new
+    new = new_dovecot(chosen) if chosen else dovecot_pair.old
     load(*old.access(user), mailbox(rng, "first"))
     project, kept = between(old, new, tmp_path, user), Counter[object]()
     if trial % 2:
@@ -173,19 +174,55 @@ def surplus(less: Account, more: Account) -> Mapping[str, Counter[tuple[str, int
 def test_asked_to_stop(
     how: signal.Signals, dovecot_pair: Pair, new_user: Accounts, tmp_path: Path, rng: Random
 ) -> None:
-    """It ends at a checkpoint, says so, and the same command goes on from there."""
-    (old, new), user = dovecot_pair, new_user()
-    load(*old.access(user), mailbox(rng, "stop"))
+    """It ends in the middle of a range, with every answer heard; the same command goes on from there."""
+    (new, old), user = dovecot_pair, new_user()
+    load(*old.access(user), {"INBOX": small(rng, 900, "stop")})
+    with SlowLine(old.port, rate=50_000) as line:
+        project = between(old, new, tmp_path, user)
+        project.plan["endpoints"]["old"]["port"] = line.port
+        project.save()
+        with project.running("sync") as run:
+            assert within(30, project.writing, pause=0.002)
+            stopped = run.ask(how)
+        assert (stopped.exit, stopped.codes) == (6, ["stopped"]), stopped
+        assert open_ranges(project.database) == 0
+        counts = stopped.facts["totals"]["mail"]
+        assert closed(counts)
+        assert counts["pending"] > 0
+        assert counts["copied"] == sum(map(len, whole(new, user).values()))
+        line.rate = None
+        resumed = project.run("sync")
+        assert (resumed.exit, resumed.facts["errors"]) == (0, [])
+        complete(project, whole(old, user), whole(new, user), Counter())
+
+
+# --- state in PostgreSQL ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("trial", range(5))
+def test_killed_with_the_state_in_postgresql(
+    trial: int,
+    dovecot_pair: Pair,
+    postgres_url: str,
+    new_user: Accounts,
+    tmp_path: Path,
+    rng: Random,
+    record_property: Callable[[str, object], None],
+) -> None:
+    """The lock of a killed process goes with its connection, so that the next one need not wait for it."""
+    (new, old), user, inside = dovecot_pair, new_user(), 0
+    load(*old.access(user), mailbox(rng, "first"))
     project = between(old, new, tmp_path, user)
-    with project.running("sync") as run:
-        assert within(30, project.writing, pause=0.002)
-        stopped = run.ask(how)
-    assert (stopped.exit, stopped.codes) == (6, ["stopped"]), stopped
-    assert open_ranges(project.database) == 0
-    counts = project.counts()
-    assert closed(counts)
-    assert 0 < counts["pending"] < MESSAGES
-    assert counts["copied"] == sum(map(len, whole(new, user).values()))
-    resumed = project.run("sync")
-    assert (resumed.exit, resumed.facts["errors"]) == (0, [])
+    project.state = postgres_url
+    run = project.start("sync")
+    for _ in range(KILLS):
+        wait_for_an_instant(project, rng, guided=not inside)
+        assert run.kill().exit in {-signal.SIGKILL, 0}
+        inside += project.writing()
+        run = project.start("sync")
+    assert run.finish().exit == 0
+    record_property("told", f"kill -9, PostgreSQL, trial {trial}: {inside} of {KILLS} kills landed in an open range")
+    assert inside
+    finish(project)
     complete(project, whole(old, user), whole(new, user), Counter())

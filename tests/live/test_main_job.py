@@ -375,6 +375,19 @@ def test_pymap_as_source(dovecot_pair: Pair, new_pymap: Pymap, new_user: Account
     assert dump(old.host, old.port, user, "secret") == before
 
 
+@pytest.mark.full
+def test_pymap_as_source_of_a_large_folder(
+    dovecot_pair: Pair, new_pymap: Pymap, new_user: Accounts, tmp_path: Path
+) -> None:
+    """pymap takes the message numbers of a UID SEARCH for UIDs; above 5,000 messages the listing needs a search."""
+    new, user = dovecot_pair.new, new_user()
+    old = new_pymap({user: "secret"})
+    with session(old.host, old.port, user, "secret") as client:
+        append(client, "INBOX", [Draft(b"Subject: %d\r\n\r\nx\r\n" % number) for number in range(5_100)], multi=True)
+    job(between(old, new, tmp_path, user), 5_100)
+    assert contents(whole(new, user)) == contents(dump(old.host, old.port, user, "secret"))
+
+
 def test_a_target_that_rewrites_is_found_out(
     dovecot_pair: Pair, new_pymap: Pymap, new_user: Accounts, tmp_path: Path
 ) -> None:

@@ -115,9 +115,11 @@ def back(name: str) -> str:
 
 
 def stop_midway(project: Project) -> None:
-    """Run until something is written, and ask for the end."""
+    """Run until something is copied, and ask for the end."""
     with project.running("sync") as run:
         assert within(30, project.writing, pause=0.002)
+        with project.watched() as look:
+            assert within(30, lambda: any(map(copied, look().values())), pause=0.002)
         stopped = run.ask(signal.SIGTERM)
     assert (stopped.exit, open_ranges(project.database)) == (6, 0), stopped
 

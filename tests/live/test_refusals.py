@@ -12,7 +12,7 @@ from tests.conftest import Pair
 from tests.live.dovecot import Dovecot
 from tests.live.dovecot_conf import Settings
 from tests.live.project import Project, between, within
-from tests.live.reader import Draft, contents, dump, load
+from tests.live.reader import contents, dump, load
 from tests.live.refusals import (
     HURRY,
     assert_healthy,

@@ -40,10 +40,9 @@ def csv(project: Project, text: str, mode: int = 0o600) -> None:
 
 
 def refused(project: Project, command: str = "sync") -> list[Facts]:
-    """The problems of the plan, for machines; there are as many lines for people."""
+    """The problems of the plan."""
     project.save()
     found = errors(project.run(command), 2)
-    assert len(lines(project.run(command, text=True), 2)) == len(found)
     assert {each["code"] for each in found} == {"plan-invalid"}
     assert not Path(project.state).exists(), "a plan that cannot be used leaves nothing behind"
     return found
@@ -123,7 +122,7 @@ def test_a_file_that_was_made_to_hurt(project: Project, what: str) -> None:
     project.file.write_text(BOMBS[what])
     found = errors(project.run("check"), 2)
     assert {each["code"] for each in found} == {"plan-invalid"}
-    assert len(lines(project.run("check", text=True), 2)) == len(found) < 30
+    assert len(found) < 30
 
 
 def test_a_plan_that_extends_itself(project: Project) -> None:
@@ -164,6 +163,7 @@ def test_twenty_mistakes_are_told_at_once(project: Project) -> None:
         assert any(where in message for message in found), where
     numbers = [int(message.split(":")[1]) for message in found if "job.yaml:" in message]
     assert numbers == sorted(numbers)
+    assert len(lines(project.run("check", text=True), 2)) == len(found)
 
 
 def test_two_plan_files_with_one_name(project: Project) -> None:
@@ -194,7 +194,7 @@ def no_password(project: Project, reference: str | None) -> list[Facts]:
         auth = {} if reference is None else {"password": reference}
         project.plan["endpoints"][name] = {**project.plan["endpoints"][name], "auth": auth}
     project.save()
-    found = [each for command in ("check", "sync") for each in errors(project.run(command), 2)]
+    found = errors(project.run("sync"), 2)
     assert {each["code"] for each in found} == {"secret-unreadable"}
     assert {each["mailbox"] for each in found} == {"ann@example.test", "bob@example.test"}
     assert all(each["remedy"] for each in found), found
@@ -224,6 +224,7 @@ def test_a_secret_that_others_can_read(project: Project) -> None:
         assert "0644" in told["message"]
         assert "chmod 600" in told["remedy"]
         assert "hunter2" not in str(told)
+    assert len(lines(project.run("check", text=True), 2)) == 4, "each mailbox on either side"
     write(project, "old.pw", "", 0o600)
     assert all("empty" in told["message"] for told in no_password(project, "file:old.pw"))
 

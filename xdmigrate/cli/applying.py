@@ -6,17 +6,17 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection
+
+from xdmigrate.cli.compose import into_path
+from xdmigrate.engine.context import Policy
+from xdmigrate.engine.scope import Scope
+from xdmigrate.errors import GuardRefused, UsageError
 from xdmigrate_plans import csvfile, edit, loader
 from xdmigrate_plans.faults import Faults, Spot
 from xdmigrate_plans.logins import store_name
 from xdmigrate_plans.plan import SIDES
 from xdmigrate_state import journal, mailboxes, plans
 from xdmigrate_state.rows import MailboxSpec, PlanRow
-
-from xdmigrate.cli.compose import into_path
-from xdmigrate.engine.context import Policy
-from xdmigrate.engine.scope import Scope
-from xdmigrate.errors import GuardRefused, UsageError
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -29,9 +29,8 @@ def ask(known: Known, request: Ask) -> Answer:
 
     Raises what `jobs.requests.apply` raises.
     """
-    from xdmigrate_state import locks
-
     from xdmigrate.jobs.requests import apply
+    from xdmigrate_state import locks
 
     try:
         with locks.for_plan(known.db, known.home.folder, known.row.name):

@@ -11,9 +11,8 @@ from xdmigrate.errors import EndpointError, LoginRejected, XdmigrateError
 from xdmigrate.report.facts import CheckFacts, MailboxCheck, SideCheck, error_facts
 
 if TYPE_CHECKING:
-    from xdmigrate_plans.plan import PlannedMailbox
-
     from xdmigrate.cli.compose import System, Systems
+    from xdmigrate_plans.plan import PlannedMailbox
 
 REJECTIONS = 5
 """Rejections in a row after which an endpoint is left alone: the next would serve nobody and may lock everybody out."""

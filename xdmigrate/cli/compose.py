@@ -9,10 +9,6 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeVar
 
-from xdmigrate_plans import logins
-from xdmigrate_plans.resolver import Resolver
-from xdmigrate_plans.vault import Vault
-
 from xdmigrate import registry
 from xdmigrate.cli.tally import Calls, CountedTrace
 from xdmigrate.errors import LoginRejected, PlanInvalid, Problem, SecretUnreadable
@@ -21,15 +17,17 @@ from xdmigrate.wrap.limit import LimitedAuditor, LimitedSource, LimitedTarget
 from xdmigrate.wrap.patience import Patience
 from xdmigrate.wrap.retry import RetryingAuditor, RetryingSource, RetryingTarget
 from xdmigrate.wrap.trace import TracedSource, TracedTarget
+from xdmigrate_plans import logins
+from xdmigrate_plans.resolver import Resolver
+from xdmigrate_plans.vault import Vault
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from xdmigrate_plans.plan import Plan, PlannedMailbox, Side
-    from xdmigrate_state.rows import MailboxRow
-
     from xdmigrate.contract import Auditor, Connector, Source, Target
     from xdmigrate.model import Endpoint, Login
+    from xdmigrate_plans.plan import Plan, PlannedMailbox, Side
+    from xdmigrate_state.rows import MailboxRow
 
 ATTEMPTS = 3
 FIRST_WAIT = 0.3

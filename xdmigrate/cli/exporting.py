@@ -10,18 +10,16 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from xdmigrate_state import failures, folders, mailboxes
-
 from xdmigrate.cli.call import Call
 from xdmigrate.cli.compose import Systems
 from xdmigrate.cli.opened import Known, find_mailboxes, load_plan, open_known
 from xdmigrate.errors import MailboxError, UsageError, XdmigrateError
+from xdmigrate_state import failures, folders, mailboxes
 
 if TYPE_CHECKING:
-    from xdmigrate_state.rows import FailureRow, MailboxRow
-
     from xdmigrate.contract import Source
     from xdmigrate.model import Item
+    from xdmigrate_state.rows import FailureRow, MailboxRow
 
 COLUMNS = ("item", "file", "mailbox", "folder", "size", "code", "detail", "accepted")
 FORMULA = ("=", "+", "-", "@", "\t", "\r")

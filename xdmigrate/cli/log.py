@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import tempfile
@@ -70,6 +71,10 @@ class _PrivateFile(RotatingFileHandler):
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - the base class's name
         """Say nothing: stderr belongs to the command."""
 
+    def close(self) -> None:
+        with contextlib.suppress(OSError):  # what a full disk did not take is tried once more, and lost
+            super().close()
+
 
 class LogFile:
     """The open log of this process. `path` is told to people, `redactor` takes the secrets as they are resolved."""
@@ -129,9 +134,11 @@ def internal_error(error: Exception, log: LogFile | None) -> XdmigrateError:
     if log is not None:
         structlog.get_logger("xdmigrate.run").error("internal-error", exc_info=error)
         return _told(kind, log.path)
-    descriptor, name = tempfile.mkstemp(prefix="xdmigrate-", suffix=".log")  # mode 0600
-    with os.fdopen(descriptor, "w", encoding="utf-8", errors="replace") as file:
-        file.writelines(traceback.format_exception(error))
+    name = os.devnull
+    with contextlib.suppress(OSError):  # a full disk may be what happened
+        descriptor, name = tempfile.mkstemp(prefix="xdmigrate-", suffix=".log")  # mode 0600
+        with os.fdopen(descriptor, "w", encoding="utf-8", errors="replace") as file:
+            file.writelines(traceback.format_exception(error))
     return _told(kind, Path(name))
 
 

@@ -10,11 +10,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from xdmigrate.errors import GuardRefused, StateUnusable, UsageError
 from xdmigrate_state import locks, plans
 from xdmigrate_state.copies import restored
 from xdmigrate_state.database import Database, copy, scratch_copy
-
-from xdmigrate.errors import GuardRefused, StateUnusable, UsageError
 
 if TYPE_CHECKING:
     from xdmigrate.cli.home import Home

@@ -76,9 +76,8 @@ def open_known(call: Call, told: str) -> Iterator[Known]:
 
 def load_plan(file: Path) -> Plan:
     """Read a plan file. Raises PlanInvalid with every problem."""
-    from xdmigrate_plans import loader
-
     from xdmigrate import registry
+    from xdmigrate_plans import loader
 
     return loader.load(file, connectors=registry.names())
 

@@ -6,9 +6,8 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from xdmigrate_state.rows import MailboxRow
-
     from xdmigrate.wrap.prediction import Prediction
+    from xdmigrate_state.rows import MailboxRow
 
 
 def facts(predictions: Iterable[tuple[MailboxRow, Prediction]]) -> list[dict[str, object]]:

@@ -11,8 +11,6 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from xdmigrate_state import locks, mailboxes
-
 from xdmigrate.cli.applying import policy
 from xdmigrate.engine.context import Context, StopClock
 from xdmigrate.errors import LeaseLost, PlanHeld
@@ -22,11 +20,10 @@ from xdmigrate.jobs.threads import Runner
 from xdmigrate.report.status import plan_status
 from xdmigrate.wrap.dry_run import DryRunTarget
 from xdmigrate.wrap.forward import ForwardingTarget
+from xdmigrate_state import locks, mailboxes
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
-    from xdmigrate_state.database import Database
-    from xdmigrate_state.rows import MailboxRow, PlanRow
 
     from xdmigrate.cli.compose import Systems
     from xdmigrate.cli.home import Home
@@ -35,6 +32,8 @@ if TYPE_CHECKING:
     from xdmigrate.jobs.run import RunResult
     from xdmigrate.report.facts import PlanStatus
     from xdmigrate.wrap.prediction import Prediction
+    from xdmigrate_state.database import Database
+    from xdmigrate_state.rows import MailboxRow, PlanRow
 
 
 @dataclass(frozen=True, slots=True)

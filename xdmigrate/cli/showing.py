@@ -13,8 +13,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from xdmigrate_state.database import Database
-
 from xdmigrate import registry
 from xdmigrate.cli import log
 from xdmigrate.cli.call import Call
@@ -26,6 +24,7 @@ from xdmigrate.report.verdicts import Verdict
 from xdmigrate.testing.bodies import BytesBody
 from xdmigrate.testing.messages import PORTABLE_KINDS, samples
 from xdmigrate.testing.pymap import PymapServer
+from xdmigrate_state.database import Database
 
 if TYPE_CHECKING:
     from xdmigrate.contract import Target

@@ -15,13 +15,12 @@ from xdmigrate.report.verdicts import MailboxVerdict, Verdict
 from xdmigrate.wrap.forward import ForwardingAuditor
 
 if TYPE_CHECKING:
-    from xdmigrate_state.database import Database
-    from xdmigrate_state.rows import MailboxRow
-
     from xdmigrate.cli.compose import System, Systems
     from xdmigrate.contract import Auditor, Inspected
     from xdmigrate.engine.scope import Scope
     from xdmigrate.model import Folder, Head
+    from xdmigrate_state.database import Database
+    from xdmigrate_state.rows import MailboxRow
 
 T = TypeVar("T")
 

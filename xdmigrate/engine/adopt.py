@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from sqlalchemy import Connection
-from xdmigrate_state import folders, ledger
-from xdmigrate_state.rows import FolderRow, ItemRow, PlaceRow, Settled
 
 from xdmigrate.engine.fingerprints import Print, prints
 from xdmigrate.engine.match import pair_equals
 from xdmigrate.engine.work import Pair, Work
 from xdmigrate.model import FlagChange, Folder, Head, Outcome
+from xdmigrate_state import folders, ledger
+from xdmigrate_state.rows import FolderRow, ItemRow, PlaceRow, Settled
 
 AT_ONCE = 1000
 """Candidates compared in one step; all items of one size are always in the same step."""

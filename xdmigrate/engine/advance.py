@@ -11,11 +11,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
 
-from xdmigrate_state import mailboxes, plans
-
 from xdmigrate.engine.context import Context
 from xdmigrate.engine.passes import steps
 from xdmigrate.errors import FolderUnusable, Reach, Retriable, Stopped, XdmigrateError
+from xdmigrate_state import mailboxes, plans
 
 BACKOFF_SECONDS = (2.0, 5.0, 15.0, 60.0, 300.0)
 """Waits after the 1st, 2nd, … failed attempt in a row, unless the server names one of its own."""

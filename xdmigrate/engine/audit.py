@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from xdmigrate_state.rows import ItemRow
-
 from xdmigrate.contract import Features
 from xdmigrate.model import Head, Outcome
 from xdmigrate.report.verdicts import ItemState
+from xdmigrate_state.rows import ItemRow
 
 SYSTEM_FLAGS = frozenset({"\\Seen", "\\Answered", "\\Flagged", "\\Deleted", "\\Draft"})
 """RFC 3501 section 2.3.2, without \\Recent, which belongs to the session."""

@@ -12,12 +12,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from xdmigrate_state.database import Database
-from xdmigrate_state.rows import MailboxRow
-
 from xdmigrate.contract import Source, Target
 from xdmigrate.engine.scope import Scope
 from xdmigrate.errors import Stopped
+from xdmigrate_state.database import Database
+from xdmigrate_state.rows import MailboxRow
 
 COMMAND_TIMEOUT = 120.0
 """Seconds after which a command that was sent can no longer be under way; a lease must outlast it."""

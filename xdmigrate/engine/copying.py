@@ -8,8 +8,6 @@ from functools import partial
 from hashlib import sha256
 
 from sqlalchemy import Connection
-from xdmigrate_state import failures, folders, intents, ledger, places
-from xdmigrate_state.rows import ItemRow, PlaceRow, Settled
 
 from xdmigrate.contract import Intent, Receipt, Writer
 from xdmigrate.engine.fingerprints import HashedBody, Print, prints
@@ -18,6 +16,8 @@ from xdmigrate.engine.reading import Unreadable, read_each
 from xdmigrate.engine.work import Pair, Work
 from xdmigrate.errors import ItemRefused, TooManyFailures
 from xdmigrate.model import Folder, Head, Item, Outcome, successor
+from xdmigrate_state import failures, folders, intents, ledger, places
+from xdmigrate_state.rows import ItemRow, PlaceRow, Settled
 
 RANGE_ITEMS = 1000
 RANGE_OCTETS = 64_000_000
@@ -112,9 +112,12 @@ def _open(work: Work, span: Range) -> Intent:
 
 
 def _send(work: Work, span: Range) -> None:
+    """Asked to stop, nothing more is begun: what was sent is proved as always, the rest stays pending."""
     refs = [row.source_id for row in span.rows]
     with work.target.writer(span.target, span.intent) as writer:
         for ticket, item in enumerate(read_each(work.source, span.pair.folder, refs)):
+            if work.context.stopping():
+                break
             if isinstance(item, Unreadable):
                 span.unreadable.append(item)
             else:

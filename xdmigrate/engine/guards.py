@@ -18,17 +18,33 @@ def checksum(*facts: object) -> str:
     return sha256(repr(facts).encode()).hexdigest()[:12]
 
 
-def believe_count(mailbox: str, side: str, *, known: int, shown: int, accepted: frozenset[str]) -> None:
-    """Refuse a side that suddenly looks empty or shrunken. Raises GuardRefused."""
+def believe_count(mailbox: str, side: str, *, known: int, shown: int, accepted: frozenset[str]) -> bool:
+    """Refuse a side that suddenly looks empty or shrunken; True when a person accepted it. Raises GuardRefused."""
     if known < FEW or shown >= known * SHRUNKEN:
-        return
+        return False
     finding = checksum("shrunken", mailbox, side, known, shown)
     if finding in accepted:
-        return
+        return True
     raise GuardRefused(
         f"{mailbox}: the {side} shows {shown} items where {known} are known; nothing was changed",
         checksum=finding,
         remedy=f"look at the {side}; if it is right, run again with --accept-change {finding}",
+        mailbox=mailbox,
+    )
+
+
+def believe_gone(mailbox: str, folder: str, *, known: int, accepted: frozenset[str]) -> None:
+    """Refuse to take a target folder that is no longer there for one that its owner deleted. Raises GuardRefused."""
+    if known < FEW:
+        return
+    finding = checksum("gone", mailbox, folder, known)
+    if finding in accepted:
+        return
+    raise GuardRefused(
+        f"{mailbox}: {folder!r} is no longer on the target; {known} items are known to be in it",
+        checksum=finding,
+        remedy="if the target was set up anew, `xdmigrate mailbox PLAN reset MAILBOX` has everything sent again;"
+        f" if its owner deleted the folder, run again with --accept-change {finding}",
         mailbox=mailbox,
     )
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 
-from xdmigrate_state import ledger
-from xdmigrate_state.rows import FolderRow, ItemRow
-
 from xdmigrate.engine.work import Work
 from xdmigrate.model import Head
+from xdmigrate_state import ledger
+from xdmigrate_state.rows import FolderRow, ItemRow
 
 PAGE = 2000
 """Ledger rows read at once, and heads committed at once."""

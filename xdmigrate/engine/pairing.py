@@ -7,8 +7,6 @@ from dataclasses import replace
 from functools import partial
 
 from sqlalchemy import Connection
-from xdmigrate_state import folders, ledger, places
-from xdmigrate_state.rows import FolderRow, PlaceRow
 
 from xdmigrate.engine import guards
 from xdmigrate.engine.listing import merged, rows_of
@@ -17,6 +15,8 @@ from xdmigrate.engine.recognise import How, Recognised, recognise
 from xdmigrate.engine.rematch import rematch_source, rematch_target
 from xdmigrate.engine.work import Pair, Work
 from xdmigrate.model import Folder, Path
+from xdmigrate_state import folders, ledger, places
+from xdmigrate_state.rows import FolderRow, PlaceRow
 
 Shown = dict[Path, Folder]
 """The target's folders as listed, by path."""
@@ -27,10 +27,10 @@ def align(work: Work) -> list[Pair]:
     listed = [folder for folder in work.source.folders() if folder.selectable]
     shown: Shown = {folder.path: folder for folder in work.target.folders()}
     known = work.read(lambda c: folders.of_mailbox(c, work.mailbox.id))
-    _believe(work, known, listed)
+    trusted = _believe(work, known, listed)
     found, lost = recognise(known, listed)
     pairs = [_pair(work, one, shown) for one in found]
-    _renumbered(work, found, lost, pairs)
+    _renumbered(work, found, lost, pairs, trusted=trusted)
     _vanished(work, [row for row in lost if all(row.path != pair.folder.path for pair in pairs)])
     _map_names(work, pairs, shown)
     for pair in pairs:
@@ -39,10 +39,11 @@ def align(work: Work) -> list[Pair]:
     return pairs
 
 
-def _believe(work: Work, known: Sequence[FolderRow], listed: Sequence[Folder]) -> None:
+def _believe(work: Work, known: Sequence[FolderRow], listed: Sequence[Folder]) -> bool:
+    """True when the source lost most of its items and a person accepted that. Raises GuardRefused."""
     live = sum(row.counts.seen - row.counts.gone for row in known)
     shown = sum(folder.count for folder in listed)
-    guards.believe_count(work.mailbox.source, "source", known=live, shown=shown, accepted=work.policy.accepted)
+    return guards.believe_count(work.mailbox.source, "source", known=live, shown=shown, accepted=work.policy.accepted)
 
 
 # --- the source side --------------------------------------------------------------------------------------------
@@ -137,12 +138,14 @@ def _rebase_paths(work: Work, c: Connection, old: Path, new: Path) -> None:
                 places.rename(c, row.place_id, path)
 
 
-def _renumbered(work: Work, found: Sequence[Recognised], lost: Sequence[FolderRow], pairs: Sequence[Pair]) -> None:
+def _renumbered(
+    work: Work, found: Sequence[Recognised], lost: Sequence[FolderRow], pairs: Sequence[Pair], *, trusted: bool
+) -> None:
     """Match items anew where the source gave new ids; also where an earlier run was stopped while doing so."""
     by_path = {pair.folder.path: pair for pair in pairs}
     former = [one.row for one in found if one.row is not None and one.how is How.RENUMBERED]
     for row in [*former, *(row for row in lost if row.path in by_path)]:
-        rematch_source(work, row, by_path[row.path])
+        rematch_source(work, row, by_path[row.path], trusted=trusted)
 
 
 def _vanished(work: Work, rows: Sequence[FolderRow]) -> None:
@@ -183,6 +186,8 @@ def _take_place(work: Work, pair: Pair, path: Path, shown: Shown) -> None:
     if former is not None and path not in shown:
         path = _moved_by_user(work, former, shown) or path
     created = path not in shown
+    if created and former is not None:
+        _believe_gone(work, former)
     folder = _create(work, pair, path, shown) if created else shown[path]
     place = work.read(lambda c: places.find(c, work.mailbox.account_id, path, folder.validity))
     if place is None and former is not None and not created:
@@ -196,6 +201,11 @@ def _take_place(work: Work, pair: Pair, path: Path, shown: Shown) -> None:
 
 def _known_place(work: Work, row: FolderRow) -> PlaceRow | None:
     return work.read(partial(places.get, place_id=row.place_id)) if row.place_id is not None else None
+
+
+def _believe_gone(work: Work, place: PlaceRow) -> None:
+    known = len(work.read(lambda c: ledger.claims(c, place.account_id, place.id)))
+    guards.believe_gone(work.mailbox.target, "/".join(place.path), known=known, accepted=work.policy.accepted)
 
 
 def _settle_in(work: Work, pair: Pair, place: PlaceRow, path: Path) -> PlaceRow:

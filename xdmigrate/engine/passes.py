@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 
 from sqlalchemy import Connection
-from xdmigrate_state import folders, journal, leases, mailboxes
 
 from xdmigrate.engine.adopt import adopt
 from xdmigrate.engine.context import LEASE_SECONDS, Context, Progress
@@ -21,6 +20,7 @@ from xdmigrate.engine.settling import reconcile
 from xdmigrate.engine.survey import survey, token
 from xdmigrate.engine.twins import forget_doubts, remove_late_twins
 from xdmigrate.engine.work import Pair, Work
+from xdmigrate_state import folders, journal, leases, mailboxes
 
 BEFORE_SEED = ("planned", "provisioned")
 BEFORE_SYNCED = (*BEFORE_SEED, "seeding")

@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 
-from xdmigrate_state.rows import FolderRow
-
 from xdmigrate.model import Folder
+from xdmigrate_state.rows import FolderRow
 
 
 class How(Enum):

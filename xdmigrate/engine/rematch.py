@@ -6,8 +6,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 
 from sqlalchemy import Connection
-from xdmigrate_state import folders, ledger, places
-from xdmigrate_state.rows import FolderRow, ItemRow, PlaceRow
 
 from xdmigrate.contract import Source
 from xdmigrate.engine import guards
@@ -16,17 +14,23 @@ from xdmigrate.engine.listing import PAGE, rows_of
 from xdmigrate.engine.match import pair_equals
 from xdmigrate.engine.work import Pair, Work
 from xdmigrate.model import Folder, Outcome
+from xdmigrate_state import folders, ledger, places
+from xdmigrate_state.rows import FolderRow, ItemRow, PlaceRow
 
 ON_TARGET = (Outcome.COPIED, Outcome.PRESENT)
 
 
-def rematch_source(work: Work, former: FolderRow, pair: Pair) -> None:
-    """Carry the links of `former` over to the new ids of the same folder; what is not found again is gone."""
+def rematch_source(work: Work, former: FolderRow, pair: Pair, *, trusted: bool) -> None:
+    """Carry the links of `former` over to the new ids of the same folder; what is not found again is gone.
+
+    `trusted`: a person has accepted that the source as a whole lost most of its items.
+    """
     linked = [row for row in rows_of(work, former) if row.outcome in ON_TARGET and not row.gone]
     found = pair_equals(_contents(linked), _read_alike(work.source, pair.folder, linked))
     path = "/".join(former.path)
+    known = 0 if trusted else len(linked)
     guards.believe_rematch(
-        work.mailbox.source, path, "source", known=len(linked), matched=len(found), accepted=work.policy.accepted
+        work.mailbox.source, path, "source", known=known, matched=len(found), accepted=work.policy.accepted
     )
     for start in range(0, len(found), PAGE):
         chunk = found[start : start + PAGE]

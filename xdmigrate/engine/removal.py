@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from functools import partial
 
-from xdmigrate_state import ledger
-from xdmigrate_state.rows import ItemRow
-
 from xdmigrate.engine.listing import PAGE
 from xdmigrate.engine.work import Pair, Work
 from xdmigrate.model import Folder, Head
+from xdmigrate_state import ledger
+from xdmigrate_state.rows import ItemRow
 
 
 def untouched(rows: Sequence[ItemRow], there: dict[bytes, Head]) -> list[bytes]:

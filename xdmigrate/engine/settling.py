@@ -12,8 +12,6 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from sqlalchemy import Connection
-from xdmigrate_state import doubts, folders, intents, ledger, places
-from xdmigrate_state.rows import FolderRow, IntentRow, ItemRow, PlaceRow, Settled
 
 from xdmigrate.engine.copying import unclaimed
 from xdmigrate.engine.fingerprints import Print, prints
@@ -21,6 +19,8 @@ from xdmigrate.engine.match import fill_gaps, pair_equals
 from xdmigrate.engine.work import Work
 from xdmigrate.errors import SettleTimeout
 from xdmigrate.model import Folder, Head, Outcome, Path, successor
+from xdmigrate_state import doubts, folders, intents, ledger, places
+from xdmigrate_state.rows import FolderRow, IntentRow, ItemRow, PlaceRow, Settled
 
 LONGEST_SETTLE = 300.0
 """Seconds after which a target that never stands still needs a person."""

@@ -7,14 +7,14 @@ from dataclasses import dataclass, field
 from itertools import islice
 
 from sqlalchemy import Connection
-from xdmigrate_state import ledger
-from xdmigrate_state.rows import FolderRow, ItemRow, NewItem
 
 from xdmigrate.engine.flags import difference
 from xdmigrate.engine.listing import PAGE, merged, rows_of
 from xdmigrate.engine.scope import Scope
 from xdmigrate.engine.work import Pair, Work
 from xdmigrate.model import Changes, FlagChange, Folder, Head, Outcome
+from xdmigrate_state import ledger
+from xdmigrate_state.rows import FolderRow, ItemRow, NewItem
 
 LINKED = (Outcome.COPIED, Outcome.PRESENT)
 Seen = tuple[Head | None, ItemRow | None]

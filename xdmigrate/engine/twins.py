@@ -10,14 +10,14 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 
 from sqlalchemy import Connection
-from xdmigrate_state import doubts, folders, ledger, places
-from xdmigrate_state.rows import DoubtRow, ItemRow
 
 from xdmigrate.engine.copying import unclaimed
 from xdmigrate.engine.fingerprints import Print, prints
 from xdmigrate.engine.match import pair_equals
 from xdmigrate.engine.work import Work
 from xdmigrate.model import Folder, Head, Path
+from xdmigrate_state import doubts, folders, ledger, places
+from xdmigrate_state.rows import DoubtRow, ItemRow
 
 
 def remove_late_twins(work: Work) -> Iterator[None]:

@@ -12,10 +12,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
-from xdmigrate_state import failures, folders, ledger, places
-from xdmigrate_state.database import Database
-from xdmigrate_state.rows import FolderRow, MailboxRow
-
 from xdmigrate.contract import Auditor, Features
 from xdmigrate.engine import guards
 from xdmigrate.engine.audit import Links, leftover_state, metadata_faults, pair_by_links
@@ -26,6 +22,9 @@ from xdmigrate.engine.scope import Scope
 from xdmigrate.errors import ProtocolError
 from xdmigrate.model import Folder, Head, Outcome, Path
 from xdmigrate.report.verdicts import Detail, ItemState, MailboxVerdict, Tally
+from xdmigrate_state import failures, folders, ledger, places
+from xdmigrate_state.database import Database
+from xdmigrate_state.rows import FolderRow, MailboxRow
 
 INSPECTED_AT_ONCE = 500
 

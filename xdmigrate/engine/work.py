@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from sqlalchemy import Connection
-from xdmigrate_state import journal, leases, mailboxes
-from xdmigrate_state.rows import FolderRow, MailboxRow, PlaceRow
 
 from xdmigrate.contract import Source, Target
 from xdmigrate.engine.context import COMMAND_TIMEOUT, LEASE_SECONDS, Context, Policy, Progress
 from xdmigrate.model import Folder
+from xdmigrate_state import journal, leases, mailboxes
+from xdmigrate_state.rows import FolderRow, MailboxRow, PlaceRow
 
 Result = TypeVar("Result")
 

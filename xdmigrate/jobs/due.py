@@ -9,9 +9,8 @@ from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass, field
 from enum import Enum
 
-from xdmigrate_state.rows import MailboxRow
-
 from xdmigrate.errors import LoginRejected
+from xdmigrate_state.rows import MailboxRow
 
 
 @dataclass(frozen=True, slots=True)

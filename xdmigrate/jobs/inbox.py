@@ -6,12 +6,12 @@ from collections.abc import Set
 
 import structlog
 from sqlalchemy import Connection
-from xdmigrate_state import requests
-from xdmigrate_state.database import Database
-from xdmigrate_state.rows import RequestRow
 
 from xdmigrate.errors import XdmigrateError
 from xdmigrate.jobs.requests import AT_REST, Ask, apply
+from xdmigrate_state import requests
+from xdmigrate_state.database import Database
+from xdmigrate_state.rows import RequestRow
 
 
 class Inbox:

@@ -11,9 +11,9 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 
 from sqlalchemy import Connection
-from xdmigrate_state import failures, folders, journal, ledger, mailboxes, plans
 
 from xdmigrate.errors import GuardRefused
+from xdmigrate_state import failures, folders, journal, ledger, mailboxes, plans
 
 
 class Verb(StrEnum):

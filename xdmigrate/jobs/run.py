@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
-from xdmigrate_state.rows import MailboxRow
-
 from xdmigrate.engine.advance import Step, Verdict
 from xdmigrate.errors import (
     GuardRefused,
@@ -20,6 +18,7 @@ from xdmigrate.errors import (
 )
 from xdmigrate.jobs.due import Situation, Wish
 from xdmigrate.jobs.reaching import Reaching
+from xdmigrate_state.rows import MailboxRow
 
 Endpoints = Callable[[MailboxRow], tuple[str, ...]]
 """The names of the endpoints that a mailbox needs."""

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from xdmigrate_state.rows import MailboxRow
-
 from xdmigrate.errors import LoginRejected, XdmigrateError
+from xdmigrate_state.rows import MailboxRow
 
 
 class Secrets:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from sqlalchemy import Connection
+
 from xdmigrate_state import journal, mailboxes, plans
 from xdmigrate_state.rows import MailboxRow
 

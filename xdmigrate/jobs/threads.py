@@ -15,8 +15,6 @@ from dataclasses import replace
 
 import structlog
 from sqlalchemy import Connection
-from xdmigrate_state import failures, mailboxes, plans
-from xdmigrate_state.rows import MailboxRow
 
 from xdmigrate.engine.advance import Advancer, Step, Verdict
 from xdmigrate.engine.context import Context, Progress
@@ -26,6 +24,8 @@ from xdmigrate.jobs.inbox import Inbox
 from xdmigrate.jobs.requests import Ask, Verb
 from xdmigrate.jobs.run import Endpoints, Run, RunResult, closing_errors
 from xdmigrate.jobs.secrets import Secrets
+from xdmigrate_state import failures, mailboxes, plans
+from xdmigrate_state.rows import MailboxRow
 
 WORKERS = 4
 SLICE_SECONDS = 60.0
@@ -177,7 +177,7 @@ class Runner:
     def _record(self, mailbox: MailboxRow, step: Step) -> None:
         """What the state has to remember of a slice's end, beside what the engine wrote."""
         error = step.error
-        if step.verdict in {Verdict.PAUSED, Verdict.ATTENTION}:
+        if step.verdict in {Verdict.PAUSED, Verdict.ATTENTION, Verdict.RETRY_AT}:
             self._forget_rows()
         self._log.info("slice", mailbox=mailbox.source, verdict=step.verdict.value, error=error.code if error else "")
         if step.verdict is Verdict.DONE and mailbox.attention_code:

@@ -10,11 +10,10 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 
-from xdmigrate_state.rows import Counts
-
 from xdmigrate.contract import Finding
 from xdmigrate.errors import PlanInvalid, XdmigrateError
 from xdmigrate.model import Kind
+from xdmigrate_state.rows import Counts
 
 SCHEMA = 1
 """Version of the JSON shapes: it changes when a field goes or changes its meaning, not when one is added."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rich.table import Table
-from xdmigrate_state.rows import FolderRow
 
 from xdmigrate.report.facts import KindCounts
 from xdmigrate.report.text import COUNT_COLUMNS, cell, count_cells, table
+from xdmigrate_state.rows import FolderRow
 
 
 def folder_json(row: FolderRow) -> dict[str, object]:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rich.table import Table
-from xdmigrate_state.rows import FailureRow
 
 from xdmigrate.report.facts import moment
 from xdmigrate.report.text import cell, table
 from xdmigrate.report.words import octets
+from xdmigrate_state.rows import FailureRow
 
 
 def failure_json(row: FailureRow) -> dict[str, object]:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from sqlalchemy import Connection
-from xdmigrate_state import mailboxes, plans, totals
-from xdmigrate_state.rows import Counts, MailboxRow
 
 from xdmigrate.errors import StateUnusable
 from xdmigrate.model import Kind
 from xdmigrate.report.facts import Attention, KindCounts, MailboxStatus, PlanStatus
+from xdmigrate_state import mailboxes, plans, totals
+from xdmigrate_state.rows import Counts, MailboxRow
 
 NEEDS_ATTENTION = "needs-attention"
 

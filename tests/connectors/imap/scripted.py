@@ -6,16 +6,16 @@ import re
 import socket
 import threading
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from itertools import pairwise
 from types import TracebackType
 from typing import Self
 
+from xdmigrate.contract import BUFFERED_BODY
+from xdmigrate.model import Endpoint, Head, Item, Login
 from xdmigrate_imap.conversation import Conversation, Literals
 from xdmigrate_imap.peer import Peer
 from xdmigrate_imap.wire import Wire
-
-from xdmigrate.contract import BUFFERED_BODY
-from xdmigrate.model import Endpoint, Head, Item, Login
 
 LOGIN = Login("ann@example.test", "ann@example.test", "hunter2")
 _LITERAL = re.compile(rb"\{(\d+)(\+?)\}$")
@@ -113,8 +113,12 @@ class Scripted:
             for script in self._scripts:
                 connection, _ = self._listener.accept()
                 connection.settimeout(5)
-                with connection:
+                try:
                     script(Talk(connection))
+                finally:
+                    with suppress(OSError):
+                        connection.shutdown(socket.SHUT_RDWR)
+                    connection.close()
         except BaseException as error:  # noqa: BLE001  # told to the test's own thread
             self._failure = error
 

@@ -7,13 +7,13 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
-from xdmigrate_imap.plugin import ImapConnector
-from xdmigrate_imap.target import ImapTarget
 
 from tests.connectors.imap.scripted import LOGIN, Scripted, Talk, item
 from xdmigrate.contract import Accepted, Intent, Receipt, Refused, Stored
 from xdmigrate.errors import AccessDenied, ConnectionLost, FolderUnusable, ItemRefused, QuotaExceeded, Throttled
 from xdmigrate.model import Folder, Head, Item
+from xdmigrate_imap.plugin import ImapConnector
+from xdmigrate_imap.target import ImapTarget
 
 FOLDER = Folder(("Box",), native="Box", validity=7)
 ALL = b"MULTIAPPEND LITERAL+ UIDPLUS UNSELECT"

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import imaplib
-import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pytest
-from xdmigrate_imap import connector
 
 from tests.conftest import Pair
+from tests.connectors.imap.rewrites import as_dovecot_keeps, as_pymap_keeps
 from tests.live.dovecot import Dovecot
 from tests.live.dovecot_conf import Settings, capabilities_without
 from xdmigrate.model import Endpoint, Login, Path
 from xdmigrate.testing.conformance import ConnectorConformance, Message, Profile
 from xdmigrate.testing.conformance.kit import Kit, mail
 from xdmigrate.testing.pymap import PymapServer
+from xdmigrate_imap import connector
 
 MASKED = {
     "no MULTIAPPEND": capabilities_without("MULTIAPPEND"),
@@ -37,12 +37,6 @@ def profile_of(server: Dovecot, user: str) -> Profile:
         refused=b"",
         renumber=lambda path: renumber(server, user, path),
     )
-
-
-def as_dovecot_keeps(data: bytes) -> bytes:
-    """Dovecot stores lines with LF alone and no NUL: one CR in front of LF, or at the end, goes and comes back."""
-    stored = re.sub(rb"\r(?=\n|\Z)", b"", data.replace(b"\0", b"\x80"))
-    return re.sub(rb"(?<!\r)\n", b"\r\n", stored)
 
 
 def refuses_name(path: Path) -> bool:
@@ -149,8 +143,3 @@ class TestPymap(ConnectorConformance):
         [head] = target.heads(kit.fill(target, [given]))
         assert not target.features.keywords
         assert (head.flags, head.date, head.size) == (frozenset({"\\Seen"}), given.date, len(given.data))
-
-
-def as_pymap_keeps(data: bytes) -> bytes:
-    """A message without the empty line behind its header loses its last line feed."""
-    return data[:-1] if data.endswith(b"\n") and not re.search(rb"\A\r?\n|\n\r?\n", data) else data

@@ -10,7 +10,6 @@ from pathlib import Path
 from ssl import PEM_cert_to_DER_cert
 
 import pytest
-from xdmigrate_imap.plugin import ImapConnector
 
 from tests.connectors.imap.scripted import LOGIN, Scripted, Talk
 from tests.live.dovecot import Dovecot
@@ -25,6 +24,7 @@ from xdmigrate.errors import (
     XdmigrateError,
 )
 from xdmigrate.model import Endpoint, Login
+from xdmigrate_imap.plugin import ImapConnector
 
 connector = ImapConnector()
 OPENERS = [connector.source, connector.target, connector.auditor]

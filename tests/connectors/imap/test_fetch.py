@@ -8,10 +8,10 @@ from datetime import UTC, datetime
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from xdmigrate_imap.fetch import WHOLE, Fetch, Message
 
 from tests.connectors.imap.scripted import conversation, cut
 from xdmigrate.errors import ItemRefused, ProtocolError, XdmigrateError
+from xdmigrate_imap.fetch import WHOLE, Fetch, Message
 
 DATE = b'" 5-Jan-2001 03:04:05 +0000"'
 

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import re
 import tracemalloc
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
-from xdmigrate_imap import connector
-from xdmigrate_imap.source import ImapSource
-from xdmigrate_imap.target import ImapTarget
 
 from tests.conftest import Pair
+from tests.connectors.imap.rewrites import as_dovecot_keeps
 from tests.connectors.imap.scripted import item
 from tests.data import corpus
 from tests.data.folders import AWKWARD, REFUSED
@@ -22,6 +19,9 @@ from tests.live.dovecot_conf import Settings, capabilities_without
 from xdmigrate.contract import Intent, Receipt, Refused, Stored
 from xdmigrate.errors import AccessDenied, FolderUnusable, QuotaExceeded
 from xdmigrate.model import Endpoint, FlagChange, Folder, Head, Item, Login, fingerprint
+from xdmigrate_imap import connector
+from xdmigrate_imap.source import ImapSource
+from xdmigrate_imap.target import ImapTarget
 
 New = Callable[[Settings], Dovecot]
 SUBSET = 400
@@ -51,11 +51,6 @@ def write(target: ImapTarget, folder: Folder, items: Iterator[Item] | Sequence[I
 def bodies(source: ImapSource, folder: Folder) -> list[bytes]:
     refs = [head.ref for head in source.heads(folder)]
     return [b"".join(bytes(chunk) for chunk in each.body.chunks()) for each in source.read(folder, refs)]
-
-
-def as_dovecot_keeps(data: bytes) -> bytes:
-    stored = re.sub(rb"\r(?=\n|\Z)", b"", data.replace(b"\0", b"\x80"))
-    return re.sub(rb"(?<!\r)\n", b"\r\n", stored)
 
 
 # --- bytes ------------------------------------------------------------------------------------------------------

@@ -7,11 +7,11 @@ import re
 import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
+
+from tests.data import corpus
 from xdmigrate_imap import tokens
 from xdmigrate_imap.listing import Listed
 from xdmigrate_imap.naming import MARK, BadName, Names, Namespace
-
-from tests.data import corpus
 
 PLAIN = Names()
 CYRUS = Names.of([Namespace(b"INBOX.", b".")], [b"user.", b"shared."])

@@ -7,14 +7,14 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 import pytest
-from xdmigrate_imap import source as source_module
-from xdmigrate_imap.plugin import ImapConnector
-from xdmigrate_imap.source import ImapSource
-from xdmigrate_imap.target import ImapTarget
 
 from tests.connectors.imap.scripted import LOGIN, Scripted, Talk
 from xdmigrate.errors import AccessDenied, ConnectionLost, FolderUnusable, ItemRefused, ProtocolError, Throttled
 from xdmigrate.model import FlagChange, Folder, Item, Role
+from xdmigrate_imap import source as source_module
+from xdmigrate_imap.plugin import ImapConnector
+from xdmigrate_imap.source import ImapSource
+from xdmigrate_imap.target import ImapTarget
 
 BOX = Folder(("Box",), native="Box", validity=7)
 PLAIN = b'* NAMESPACE (("" "/")) NIL NIL'

@@ -6,10 +6,10 @@ import subprocess
 import sys
 
 import pytest
-from xdmigrate_imap import connector, settings
-from xdmigrate_imap.settings import Mechanism, Tls
 
 from xdmigrate.model import Endpoint, Kind
+from xdmigrate_imap import connector, settings
+from xdmigrate_imap.settings import Mechanism, Tls
 
 DIGEST = "ab" * 32
 

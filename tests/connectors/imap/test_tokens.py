@@ -7,6 +7,7 @@ import re
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+
 from xdmigrate_imap import tokens
 from xdmigrate_imap.tokens import Continuation, Data, Malformed, Status, Value
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from xdmigrate_imap import uids
 
 from xdmigrate.errors import ItemRefused
+from xdmigrate_imap import uids
 
 UIDS = st.integers(1, uids.MAX_UID)
 

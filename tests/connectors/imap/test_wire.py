@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from xdmigrate_imap.wire import BUFFER, Wire
 
 from tests.connectors.imap.scripted import PEER, Pieces, cut
 from xdmigrate.errors import ConnectionLost, ProtocolError
+from xdmigrate_imap.wire import BUFFER, Wire
 
 
 def wire(*pieces: bytes) -> Wire:

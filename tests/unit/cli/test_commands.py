@@ -9,10 +9,10 @@ import stat
 from pathlib import Path
 
 import pytest
-from xdmigrate_state.database import Database
 
 from tests.unit.cli.conftest import PASSWORD, PEOPLE, Office
 from xdmigrate.testing.memory import INBOX, Powers
+from xdmigrate_state.database import Database
 
 VERDICT = {
     "source", "verified", "missing", "moved", "changed", "metadata", "kept", "own", "departed", "arrived",

@@ -5,11 +5,11 @@ from __future__ import annotations
 import threading
 
 import pytest
-from xdmigrate_state import locks
-from xdmigrate_state.database import Database
 
 from tests.unit.cli.conftest import PEOPLE, Office
 from xdmigrate.testing.memory import INBOX, Powers
+from xdmigrate_state import locks
+from xdmigrate_state.database import Database
 
 COUNTS = {"source", "copied", "present", "merged", "filtered", "failed", "pending", "gone", "bytes"}
 MAILBOX = {"id", "source", "target", "wave", "stage", "attention", "last_pass", "next", "eta", "kinds"}

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from xdmigrate_state.rows import Counts, FolderRow
-
 from xdmigrate.engine.recognise import How, recognise
 from xdmigrate.model import Folder, Path
+from xdmigrate_state.rows import Counts, FolderRow
 
 
 def row(number: int, path: Path, validity: int, *, ref: bytes = b"", next_id: bytes = b"\0\0\0\5") -> FolderRow:

@@ -7,10 +7,6 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from xdmigrate_state import mailboxes, plans, requests
-from xdmigrate_state.database import Database
-from xdmigrate_state.rows import MailboxRow, MailboxSpec
-
 from xdmigrate.contract import Source, Target
 from xdmigrate.engine.context import Context, Policy, Progress, StopClock
 from xdmigrate.engine.scope import Scope
@@ -24,6 +20,9 @@ from xdmigrate.model import Login
 from xdmigrate.testing.memory import INBOX, MemoryServer
 from xdmigrate.testing.memory.source import MemorySource
 from xdmigrate.testing.memory.target import MemoryTarget
+from xdmigrate_state import mailboxes, plans, requests
+from xdmigrate_state.database import Database
+from xdmigrate_state.rows import MailboxRow, MailboxSpec
 
 PASSWORD = "right"
 

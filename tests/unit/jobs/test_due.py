@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from hypothesis import given
 from hypothesis import strategies as st
-from xdmigrate_state.rows import MailboxRow
 
 from tests.unit.jobs.rows import row, rows
 from xdmigrate.jobs.due import Situation, Standing, Wish, choose, due_at, standing
+from xdmigrate_state.rows import MailboxRow
 
 IDS = st.frozensets(st.integers(1, 8), max_size=4)
 SITUATIONS = st.builds(

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from xdmigrate_state import journal, plans
 
 from tests.unit.jobs.office import Office
 from xdmigrate.errors import GuardRefused
 from xdmigrate.jobs.inbox import Inbox
 from xdmigrate.jobs.requests import AT_REST, Ask, Verb, apply
+from xdmigrate_state import journal, plans
 
 ASKS = st.builds(
     Ask,

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from xdmigrate_state.rows import MailboxRow
-
 from tests.unit.jobs.rows import row
 from xdmigrate.engine.advance import Step, Verdict
 from xdmigrate.errors import (
@@ -21,6 +19,7 @@ from xdmigrate.errors import (
 )
 from xdmigrate.jobs.due import Wish, choose
 from xdmigrate.jobs.run import Run, RunResult, closing_errors
+from xdmigrate_state.rows import MailboxRow
 
 
 def new_run(wish: Wish | None = None) -> Run:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from xdmigrate_state.rows import MailboxRow
-
 from tests.unit.jobs.rows import row
 from xdmigrate.errors import SecretUnreadable
 from xdmigrate.jobs.secrets import Secrets
+from xdmigrate_state.rows import MailboxRow
 
 REJECTED = row(1, attention_code="login-rejected", rejected_mark=b"old")
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from xdmigrate_state import journal, plans
 
 from tests.unit.jobs.office import Office
 from tests.unit.jobs.rows import row
 from xdmigrate.jobs.stages import move_on, stage_after
+from xdmigrate_state import journal, plans
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,6 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import Connection
-from xdmigrate_state import failures, folders, ledger, requests
-from xdmigrate_state.rows import MailboxRow, MailboxSpec
 
 from tests.unit.jobs.office import PASSWORD, Office
 from xdmigrate.engine import advance
@@ -22,6 +20,8 @@ from xdmigrate.jobs.due import Wish
 from xdmigrate.jobs.requests import Ask, Verb
 from xdmigrate.model import Outcome
 from xdmigrate.testing.memory import INBOX, Powers
+from xdmigrate_state import failures, folders, ledger, requests
+from xdmigrate_state.rows import MailboxRow, MailboxSpec
 
 
 @pytest.fixture

@@ -6,10 +6,10 @@ from pathlib import Path
 import keyring
 import keyring.backends.fail
 import pytest
-from xdmigrate_plans.loader import load
-from xdmigrate_plans.plan import Plan
 
 from xdmigrate.errors import PlanInvalid, Problem
+from xdmigrate_plans.loader import load
+from xdmigrate_plans.plan import Plan
 
 CONNECTORS = frozenset({"imap", "memory"})
 MINIMAL = """\

@@ -5,10 +5,10 @@ import tracemalloc
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from xdmigrate_plans.document import MAX_NODES, Document, parse
-from xdmigrate_plans.faults import Faults, Spot
 
 from xdmigrate.errors import PlanInvalid, Problem
+from xdmigrate_plans.document import MAX_NODES, Document, parse
+from xdmigrate_plans.faults import Faults, Spot
 
 
 def read(text: str) -> tuple[Document | None, list[Problem]]:

@@ -8,6 +8,7 @@ import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
+
 from xdmigrate_plans.content import Scope
 from xdmigrate_plans.edit import Change, diff, refusal_checksum, refused, scope_hash
 from xdmigrate_plans.plan import Plan

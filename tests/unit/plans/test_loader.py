@@ -11,12 +11,12 @@ import pytest
 import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
+from xdmigrate.errors import PlanInvalid, Problem
 from xdmigrate_plans.loader import load
 from xdmigrate_plans.plan import Plan
 from xdmigrate_plans.textfile import unprintable
 from xdmigrate_plans.vocabulary import SECTIONS
-
-from xdmigrate.errors import PlanInvalid, Problem
 
 Load = Callable[..., Plan]
 Problems = Callable[..., list[Problem]]

@@ -6,13 +6,13 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
+from xdmigrate.errors import SecretUnreadable
+from xdmigrate.model import Endpoint
 from xdmigrate_plans.checks import login_name
 from xdmigrate_plans.logins import endpoint, login, store_name
 from xdmigrate_plans.plan import Plan, PlannedMailbox
 from xdmigrate_plans.templates import Fields
-
-from xdmigrate.errors import SecretUnreadable
-from xdmigrate.model import Endpoint
 
 Load = Callable[..., Plan]
 

@@ -8,12 +8,12 @@ from tempfile import TemporaryDirectory
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
+from xdmigrate.errors import Problem
 from xdmigrate_plans import csvfile
 from xdmigrate_plans.faults import Faults, Spot
 from xdmigrate_plans.loader import csv_passwords
 from xdmigrate_plans.plan import Plan
-
-from xdmigrate.errors import Problem
 
 Load = Callable[..., Plan]
 Problems = Callable[..., list[Problem]]

@@ -10,15 +10,15 @@ from typing import Any
 
 import pytest
 import yaml
+
+from xdmigrate.errors import UsageError
+from xdmigrate.model import Role
 from xdmigrate_plans import csvfile, vocabulary
 from xdmigrate_plans.init import draft, ready
 from xdmigrate_plans.loader import load
 from xdmigrate_plans.plan import Plan
 from xdmigrate_plans.references import SCHEMES
 from xdmigrate_plans.schema import generate, shipped
-
-from xdmigrate.errors import UsageError
-from xdmigrate.model import Role
 
 Load = Callable[..., Plan]
 DOCUMENTATION = Path(__file__).parents[3] / "docs" / "plan.md"

@@ -14,12 +14,12 @@ import keyring.backend
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
+from xdmigrate.errors import SecretUnreadable
 from xdmigrate_plans.references import SCHEMES, NotAReference, parse
 from xdmigrate_plans.resolver import Resolver
 from xdmigrate_plans.templates import Fields, expand
 from xdmigrate_plans.vault import Vault
-
-from xdmigrate.errors import SecretUnreadable
 
 ANN = Fields.of("ann@contoso.example")
 

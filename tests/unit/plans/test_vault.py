@@ -19,10 +19,10 @@ import keyring.backends.null
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from xdmigrate_plans import keys
-from xdmigrate_plans.vault import Vault
 
 from xdmigrate.errors import SecretUnreadable, StateUnusable
+from xdmigrate_plans import keys
+from xdmigrate_plans.vault import Vault
 
 KEY = base64.b64encode(bytes(range(32))).decode()
 ENVIRON = {"XDMIGRATE_KEY": KEY}

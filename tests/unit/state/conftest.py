@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from xdmigrate_state.database import Database
 
 from tests.unit.state.sample import Pair, new_pair
+from xdmigrate_state.database import Database
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.live)])

@@ -6,11 +6,11 @@ import itertools
 from dataclasses import dataclass
 
 from sqlalchemy import Connection
+
+from xdmigrate.model import Outcome
 from xdmigrate_state import folders, ledger, mailboxes, places, plans
 from xdmigrate_state.database import Database
 from xdmigrate_state.rows import Counts, FolderRow, MailboxRow, MailboxSpec, NewItem, PlaceRow, PlanRow, Settled
-
-from xdmigrate.model import Outcome
 
 NOW = 1_800_000_000.0
 SYSTEM = "imap://imap.new.example:993"

@@ -7,15 +7,15 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import select
+
+from tests.unit.state.sample import NOW, Pair, copied, counts, fill, new_pair, uid
+from xdmigrate.errors import StateUnusable
+from xdmigrate.model import Outcome
 from xdmigrate_state import doubts, failures, folders, intents, journal, ledger, plans, requests
 from xdmigrate_state.copies import restored
 from xdmigrate_state.database import Database, copy, scratch_copy
 from xdmigrate_state.rows import Settled
 from xdmigrate_state.tables import metadata
-
-from tests.unit.state.sample import NOW, Pair, copied, counts, fill, new_pair, uid
-from xdmigrate.errors import StateUnusable
-from xdmigrate.model import Outcome
 
 Content = dict[str, list[tuple[object, ...]]]
 

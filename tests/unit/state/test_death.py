@@ -13,12 +13,12 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from xdmigrate_state import folders, ledger, locks
-from xdmigrate_state.database import Database
-from xdmigrate_state.rows import NewItem
 
 from tests.unit.state.sample import counts, fill, new_pair, uid
 from xdmigrate.errors import PlanHeld, StateFull
+from xdmigrate_state import folders, ledger, locks
+from xdmigrate_state.database import Database
+from xdmigrate_state.rows import NewItem
 
 ROOT = Path(__file__).parents[3]
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import OperationalError
-from xdmigrate_state import faults
-from xdmigrate_state.database import Database
 
 from tests.unit.state.sample import counts, fill, new_pair
 from xdmigrate.errors import StateFull, StateUnusable, Stopped
+from xdmigrate_state import faults
+from xdmigrate_state.database import Database
 
 psycopg_errors = pytest.importorskip("psycopg.errors", reason="psycopg is not installed (xdmigrate[postgresql])")
 

@@ -8,12 +8,12 @@ from random import Random
 
 import pytest
 from sqlalchemy import Connection, Row, delete, insert, select, update
+
+from tests.unit.state.sample import NOW, Pair, new_pair
 from xdmigrate_state import journal
 from xdmigrate_state.database import Database
 from xdmigrate_state.tables import chain
 from xdmigrate_state.tables import journal as entries
-
-from tests.unit.state.sample import NOW, Pair, new_pair
 
 CHAINS = (journal.PLAN_CHAIN, 1, 2)
 

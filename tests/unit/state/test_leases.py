@@ -6,11 +6,11 @@ import threading
 
 import pytest
 from sqlalchemy import Connection
-from xdmigrate_state import leases
-from xdmigrate_state.database import Database
 
 from tests.unit.state.sample import NOW, Pair, counts, fill
 from xdmigrate.errors import LeaseLost
+from xdmigrate_state import leases
+from xdmigrate_state.database import Database
 
 
 def take(db: Database, pair: Pair, owner: str, now: float = NOW, *, force: bool = False) -> int:

@@ -6,12 +6,12 @@ from functools import partial
 
 import pytest
 from sqlalchemy.exc import IntegrityError
-from xdmigrate_state import doubts, failures, folders, ledger
-from xdmigrate_state.database import Database
-from xdmigrate_state.rows import FolderIds, NewItem, Settled
 
 from tests.unit.state.sample import NOW, Pair, copied, counts, fill, new_folder, uid
 from xdmigrate.model import Outcome
+from xdmigrate_state import doubts, failures, folders, ledger
+from xdmigrate_state.database import Database
+from xdmigrate_state.rows import FolderIds, NewItem, Settled
 
 
 @pytest.mark.parametrize("outcome", [Outcome.COPIED, Outcome.PRESENT])

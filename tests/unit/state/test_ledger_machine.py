@@ -11,12 +11,12 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 from sqlalchemy import Connection
-from xdmigrate_state import failures, folders, ledger, totals
-from xdmigrate_state.database import Database
-from xdmigrate_state.rows import Counts, FolderRow, NewItem, Settled
 
 from tests.unit.state.sample import NOW, Pair, new_folder, new_pair, uid
 from xdmigrate.model import Outcome
+from xdmigrate_state import failures, folders, ledger, totals
+from xdmigrate_state.database import Database
+from xdmigrate_state.rows import Counts, FolderRow, NewItem, Settled
 
 FLAGS = st.frozensets(st.sampled_from(["\\Seen", "\\Answered", "$Label ü"]), max_size=3)
 SIZES = st.integers(0, 2**33)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from xdmigrate_state import locks
-from xdmigrate_state.database import Database
 
 from xdmigrate.errors import PlanHeld, StateUnusable
+from xdmigrate_state import locks
+from xdmigrate_state.database import Database
 
 
 def test_a_plan_is_held_once(database: Database, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from xdmigrate_state.failures import parse, short_id
 from xdmigrate_state.packing import batched, flags_set, flags_text, pack, path_levels, path_text, unpack
 

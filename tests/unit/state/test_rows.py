@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy.exc import NoResultFound
-from xdmigrate_state import doubts, failures, folders, intents, ledger, mailboxes, places, plans, requests, totals
-from xdmigrate_state.database import Database
-from xdmigrate_state.rows import Counts, MailboxRow, MailboxSpec, NewItem, Settled
 
 from tests.unit.state.sample import NOW, SYSTEM, Pair, copied, counts, fill, make_pair, new_folder, new_pair, uid
 from xdmigrate.errors import GuardRefused
 from xdmigrate.model import Outcome
+from xdmigrate_state import doubts, failures, folders, intents, ledger, mailboxes, places, plans, requests, totals
+from xdmigrate_state.database import Database
+from xdmigrate_state.rows import Counts, MailboxRow, MailboxSpec, NewItem, Settled
 
 # --- plans --------------------------------------------------------------------------------------------------------
 

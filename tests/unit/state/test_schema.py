@@ -15,13 +15,13 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, create_engine, text
-from xdmigrate_state import engines, migrations, schema
-from xdmigrate_state.database import Database
-from xdmigrate_state.tables import PARTITIONS, metadata
 
 from tests.live.postgres import Postgres
 from tests.unit.state.sample import counts, fill, new_pair
 from xdmigrate.errors import StateUnusable
+from xdmigrate_state import engines, migrations, schema
+from xdmigrate_state.database import Database
+from xdmigrate_state.tables import PARTITIONS, metadata
 
 
 def test_head_is_the_newest_revision() -> None:

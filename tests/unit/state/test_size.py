@@ -6,12 +6,12 @@ from pathlib import Path
 from random import Random
 
 from sqlalchemy import Connection
-from xdmigrate_state import intents, journal, ledger
-from xdmigrate_state.database import Database
-from xdmigrate_state.rows import NewItem, Settled
 
 from tests.unit.state.sample import NOW, Pair, make_pair, uid
 from xdmigrate.model import Outcome
+from xdmigrate_state import intents, journal, ledger
+from xdmigrate_state.database import Database
+from xdmigrate_state.rows import NewItem, Settled
 
 FLAGS = [frozenset({"\\Seen"}), frozenset[str](), frozenset({"\\Seen", "\\Answered"})]
 RANGE = 1000

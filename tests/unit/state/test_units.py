@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError, IntegrityError
-from xdmigrate_state import ledger, plans, requests, words
-from xdmigrate_state.database import Database
 
 from tests.unit.state.sample import NOW, Pair, copied, counts, fill, new_pair
 from xdmigrate.errors import StateUnusable
+from xdmigrate_state import ledger, plans, requests, words
+from xdmigrate_state.database import Database
 
 
 class Undone(Exception):

@@ -14,9 +14,8 @@ from xdmigrate.errors import GuardRefused
 
 def diff(call: Call, plan: PlanArgument) -> None:
     """Tell what an edited plan would change. Exits 5 when something would be refused."""
-    from xdmigrate_plans import edit
-
     from xdmigrate.cli.applying import changes
+    from xdmigrate_plans import edit
 
     file = plan_file(plan, Path.cwd())
     loaded, home = load_plan(file), find_home(call, file)

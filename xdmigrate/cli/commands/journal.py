@@ -20,11 +20,10 @@ Limit = Annotated[int, typer.Option("--limit", metavar="N", min=1, help="At most
 
 def show(call: Call, plan: str, *, mailbox: Mailbox = "", after: After = 0, limit: Limit = PAGE) -> None:
     """Show the journal: the plan's chain (0) and one a mailbox."""
-    from xdmigrate_state import journal, mailboxes
-
     from xdmigrate.report import text
     from xdmigrate.report.facts import moment
     from xdmigrate.report.words import clock, zone
+    from xdmigrate_state import journal, mailboxes
 
     with open_known(call, plan) as known:
         rows = known.db.read(lambda c: mailboxes.all(c, known.row.id))

@@ -15,9 +15,8 @@ from xdmigrate.cli.options import MailboxArgument
 from xdmigrate.errors import GuardRefused, UsageError
 
 if TYPE_CHECKING:
-    from xdmigrate_state.rows import FolderRow, MailboxRow
-
     from xdmigrate.jobs.requests import Ask
+    from xdmigrate_state.rows import FolderRow, MailboxRow
 
 Reason = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; shown by `status`.")]
 Undo = Annotated[bool, typer.Option("--undo", help="Work on it again.")]
@@ -29,12 +28,11 @@ NewTarget = Annotated[
 
 def show(call: Call, plan: str, mailbox: MailboxArgument) -> None:
     """Show a mailbox with its folders."""
-    from xdmigrate_state import folders
-
     from xdmigrate.report import text
     from xdmigrate.report.folders import folder_json, folder_table
     from xdmigrate.report.status import plan_status
     from xdmigrate.report.words import zone
+    from xdmigrate_state import folders
 
     with open_known(call, plan) as known:
         box = find_one(_rows(known), mailbox)

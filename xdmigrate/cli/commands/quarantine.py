@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from sqlalchemy import Connection
+
     from xdmigrate_state.rows import FailureRow
 
 Items = Annotated[

@@ -14,10 +14,9 @@ from xdmigrate.cli.opened import Known, announce, find_home, load_plan
 from xdmigrate.errors import GuardRefused, SecretUnreadable, UsageError
 
 if TYPE_CHECKING:
+    from xdmigrate.cli.home import Home
     from xdmigrate_plans.plan import Plan
     from xdmigrate_plans.vault import Vault
-
-    from xdmigrate.cli.home import Home
 
 LONGEST = 65_536
 """Characters read from stdin at most."""
@@ -107,11 +106,10 @@ def _first_line() -> str:
 
 def _announce(call: Call, plan: Plan, home: Home) -> None:
     """Let a running process know, so that it tries rejected logins again."""
-    from xdmigrate_state import plans
-    from xdmigrate_state.database import Database
-
     from xdmigrate.cli.asking import Answer, ask
     from xdmigrate.jobs.requests import Ask, Verb
+    from xdmigrate_state import plans
+    from xdmigrate_state.database import Database
 
     if not home.url and not (home.folder / f"{plan.name}.db").is_file():
         return

@@ -15,9 +15,9 @@ from xdmigrate.errors import StateUnusable, UsageError
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
-    from xdmigrate_state.database import Database
 
     from xdmigrate.report.facts import PlanStatus
+    from xdmigrate_state.database import Database
 
 WATCH_SECONDS = 2.0
 
@@ -60,9 +60,8 @@ def _one(call: Call, plan: str, *, watch: bool) -> None:
 
 
 def _all(call: Call, *, watch: bool) -> None:
-    from xdmigrate_state.database import Database
-
     from xdmigrate.report import text
+    from xdmigrate_state.database import Database
 
     home = find_home(call, None)
     with ExitStack() as held:
@@ -83,9 +82,8 @@ def _all(call: Call, *, watch: bool) -> None:
 
 
 def _plans_of(db: Database) -> list[PlanStatus]:
-    from xdmigrate_state import plans
-
     from xdmigrate.report.status import plan_status
+    from xdmigrate_state import plans
 
     now = time.time()
     return db.read(lambda c: [plan_status(c, row.name, now) for row in plans.every(c)])

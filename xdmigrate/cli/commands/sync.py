@@ -20,14 +20,13 @@ from xdmigrate.errors import PlanHeld, UsageError
 from xdmigrate.model import Kind
 
 if TYPE_CHECKING:
-    from xdmigrate_state.database import Database
-
     from xdmigrate.cli.compose import Systems
     from xdmigrate.cli.home import Home
     from xdmigrate.cli.running import Bench
     from xdmigrate.jobs.due import Wish
     from xdmigrate.jobs.run import RunResult
     from xdmigrate.report.facts import PlanStatus
+    from xdmigrate_state.database import Database
 
 KindOption = Annotated[str, typer.Option("--kind", metavar="KIND", help="Only this kind of item; so far: mail.")]
 Now = Annotated[bool, typer.Option("--now", help="Do not wait for the time that a server asked for.")]
@@ -127,9 +126,8 @@ def _perform(call: Call, bench: Bench, asked: Asked) -> int:
 
 
 def _wish(bench: Bench, asked: Asked) -> Wish:
-    from xdmigrate_state import mailboxes
-
     from xdmigrate.jobs.due import Wish
+    from xdmigrate_state import mailboxes
 
     rows = bench.db.read(lambda c: mailboxes.all(c, bench.plan.id))
     if asked.wave:
@@ -159,10 +157,9 @@ def _tell(call: Call, bench: Bench, before: PlanStatus, result: RunResult) -> in
 
 def _hand_over(call: Call, home: Home, db: Database, plan: str, mailbox: str) -> int:
     """Another process holds the plan: let it sync the mailbox."""
-    from xdmigrate_state import mailboxes, plans
-
     from xdmigrate.cli.asking import post
     from xdmigrate.jobs.requests import Ask, Verb
+    from xdmigrate_state import mailboxes, plans
 
     row = db.read(lambda c: plans.find(c, plan))
     if row is None:

@@ -20,11 +20,11 @@ from xdmigrate.report.words import printable
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
-    from xdmigrate_state.database import Database
-    from xdmigrate_state.rows import MailboxRow, PlanRow
 
     from xdmigrate.engine.verify import Depth
     from xdmigrate.report.verdicts import MailboxVerdict, PlanVerdict
+    from xdmigrate_state.database import Database
+    from xdmigrate_state.rows import MailboxRow, PlanRow
 
 SHOWN = 20
 """Details of each state that are shown for a mailbox; --json has them all."""

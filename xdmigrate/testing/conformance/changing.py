@@ -1,5 +1,4 @@
 """Cases about cursors and change tokens, and about changing and removing what is there."""
-# ruff: noqa: S101 -- the suite asserts
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
 """Cases about folders and their names."""
-# ruff: noqa: S101 -- the suite asserts
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
 """What the cases share: sessions on the account, and short ways to write to and read from it."""
-# ruff: noqa: S101 -- the suite asserts
 
 from __future__ import annotations
 

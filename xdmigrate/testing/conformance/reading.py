@@ -1,5 +1,4 @@
 """Cases about listings, bodies and the independent auditor."""
-# ruff: noqa: S101 -- the suite asserts
 
 from __future__ import annotations
 

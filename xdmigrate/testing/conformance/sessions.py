@@ -1,5 +1,4 @@
 """Cases about logging in, looking around, and closing."""
-# ruff: noqa: S101 -- the suite asserts
 
 from __future__ import annotations
 

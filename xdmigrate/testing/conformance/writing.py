@@ -1,5 +1,4 @@
 """Cases about writers: bytes, receipts, refusals, duplicates, and what is left when a writer is abandoned."""
-# ruff: noqa: S101 -- the suite asserts
 
 from __future__ import annotations
 
