@@ -13,8 +13,7 @@ from tests.connectors.imap.rewrites import as_dovecot_keeps, as_pymap_keeps
 from tests.live.dovecot import Dovecot
 from tests.live.dovecot_conf import Settings, capabilities_without
 from xdmigrate.model import Endpoint, Login, Path
-from xdmigrate.testing.conformance import ConnectorConformance, Message, Profile
-from xdmigrate.testing.conformance.kit import Kit, mail
+from xdmigrate.testing.conformance import ConnectorConformance, Profile
 from xdmigrate.testing.pymap import PymapServer
 from xdmigrate_imap import connector
 
@@ -135,11 +134,3 @@ class TestPymap(ConnectorConformance):
             refuses=lambda data: not data,
             refused=b"",
         )
-
-    def test_heads_tell_size_flags_and_date(self, kit: Kit) -> None:
-        """pymap allows no new keywords, which only a target learns: they are left out, counted, and no promise."""
-        target = kit.target()
-        given = Message(mail("keywords").data, frozenset({"$Forwarded", "\\Seen"}))
-        [head] = target.heads(kit.fill(target, [given]))
-        assert not target.features.keywords
-        assert (head.flags, head.date, head.size) == (frozenset({"\\Seen"}), given.date, len(given.data))

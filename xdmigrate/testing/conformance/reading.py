@@ -64,7 +64,7 @@ class ReadingCases(Cases):
 
     @staticmethod
     def _matches(head: Head, message: Message, kit: Kit) -> None:
-        features = kit.source().features
+        features = kit.target().features  # what a store keeps is known where it is written
         assert features.rewrites or head.size == len(message.data)
         assert head.flags == {flag for flag in message.flags if flag[0] == "\\" or features.keywords}
         assert head.date is not None
