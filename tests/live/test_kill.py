@@ -37,7 +37,7 @@ TARGETS = (
     Settings(capabilities=capabilities_without("UIDPLUS")),
     Settings(storage="sdbox", capabilities=capabilities_without("MULTIAPPEND")),
 )
-"""Targets of the trials, in turn; the quick ones see the first two. The source is the mdbox, which is filled fastest."""
+"""Targets of the trials, in turn; the quick ones see the first two. The source is an mdbox: it is filled fastest."""
 
 
 def small(rng: Random, count: int, mark: str) -> list[Draft]:

@@ -54,13 +54,11 @@ def test_connections_that_break_inside_of_messages(
         answer = run_patched(project, HURRY, "sync")
         assert errors(answer, 0) == []
         assert proxy.cuts == times
-    through(project, side, server)  # type: ignore[arg-type]  # only its port counts
+        assert_verified(project)
     assert (
         contents(dump(*dovecot_pair.new.access(user)))["INBOX"]
         == contents(dump(*dovecot_pair.old.access(user)))["INBOX"]
     )
-    assert project.run("sync", "--accept-change", "0").exit in (0, 5)
-    assert_verified(project)
 
 
 def test_a_line_that_never_lasts_for_a_whole_range(
@@ -106,4 +104,3 @@ def test_a_mailbox_whose_connections_always_break_keeps_nobody_from_theirs(
         answer = run_patched(project, HURRY + patience, "sync")
     assert {told["mailbox"] for told in errors(answer, 4)} == {users[0]}
     assert [mailbox["stage"] for mailbox in answer.facts["mailboxes"]] == ["planned", "synced", "synced"]
-    through(project, "old", dovecot_pair.old)  # type: ignore[arg-type]  # only its port counts

@@ -19,6 +19,7 @@ from xdmigrate.jobs.stages import move_on
 from xdmigrate.jobs.threads import Runner
 from xdmigrate.report.status import plan_status
 from xdmigrate.wrap.dry_run import DryRunTarget
+from xdmigrate.wrap.dry_source import DryRunSource
 from xdmigrate.wrap.forward import ForwardingTarget
 from xdmigrate_state import locks, mailboxes
 
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
     from xdmigrate.cli.compose import Systems
     from xdmigrate.cli.home import Home
-    from xdmigrate.contract import Target
+    from xdmigrate.contract import Source, Target
     from xdmigrate.jobs.due import Wish
     from xdmigrate.jobs.run import RunResult
     from xdmigrate.report.facts import PlanStatus
@@ -87,7 +88,7 @@ def _context(bench: Bench) -> Context:
         db=bench.db,
         plan_id=bench.plan.id,
         policy=policy(bench.systems.plan, bench.accepted),
-        source=bench.systems.source,
+        source=_dry_source(bench) if bench.dry_run else bench.systems.source,
         target=_dry_target(bench) if bench.dry_run else _held_target(bench),
         clock=StopClock(bench.stop),
         owner=f"{socket.gethostname()}:{os.getpid()}",
@@ -105,6 +106,10 @@ def _held_target(bench: Bench) -> Callable[[MailboxRow], Target]:
             return HeldTarget(bench.systems.target(mailbox), held.pop_all())
 
     return open_target
+
+
+def _dry_source(bench: Bench) -> Callable[[MailboxRow], Source]:
+    return lambda mailbox: DryRunSource(bench.systems.source(mailbox))
 
 
 def _dry_target(bench: Bench) -> Callable[[MailboxRow], Target]:
