@@ -43,8 +43,9 @@ class Corpus:
     seed: int = 1
 
     def scaled(self, factor: float) -> Corpus:
-        """The same with fewer messages, but never fewer than folders."""
-        return replace(self, messages=max(self.folders, round(self.messages * factor)))
+        """The same with fewer messages; folders get fewer more slowly, and none is empty."""
+        folders = max(3, round(self.folders * min(1.0, factor) ** 0.5))
+        return replace(self, messages=max(folders, round(self.messages * factor)), folders=folders)
 
     def sizes(self) -> list[int]:
         """Of all messages, in the order in which they stand."""

@@ -131,9 +131,10 @@ SyncState {job.folder}/state/{target}-
 
 def _store(side: Side, user: str, role: str) -> str:
     tls = f"SSLType IMAPS\nSystemCertificates no\nCertificateFile {side.server.ca}" if side.tls else "SSLType None"
+    host = "localhost" if side.tls else side.host  # it knows only names in certificates, not addresses
     return f"""\
 IMAPAccount {user}-{role}
-Host {side.host}
+Host {host}
 Port {side.port}
 User {user}
 Pass {side.server.password}

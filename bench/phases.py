@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import imaplib
 import random
-import statistics
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -40,6 +39,7 @@ class Result:
     title: str
     rows: list[Row]
     update: bool = False  # times count without start-up
+    mailboxes: int = 1
     notes: list[str] = field(default_factory=list)
 
 
@@ -72,18 +72,19 @@ def full(setting: Setting, chosen: Corpus, storage: Storage) -> Result:
 
 def small(setting: Setting) -> Result:
     stage = setting.stages["maildir"]
-    account = Account.of(stage, *(replace(setting.scaled(each), seed=each.seed) for each in corpus.SMALL))
+    account = Account.of(stage, *corpus.SMALL)
     rows = setting.contest.copies(stage, account)
     return Result("small", f"{len(account.users)} small mailboxes, Maildir, {_what(account)}", rows)
 
 
 def small_unchanged(setting: Setting) -> Result:
     stage = setting.stages["maildir"]
-    account = Account.of(stage, *(setting.scaled(each) for each in corpus.SMALL))
+    account = Account.of(stage, *corpus.SMALL)
     rows = setting.contest.updates(stage, account, [None] * setting.contest.runs)
-    each = [f"{row.tool} {1000 * row.working / len(account.users):.1f} ms" for row in rows]
-    title = f"Nothing changed in {len(account.users)} small mailboxes, Maildir"
-    return Result("small-unchanged", title, rows, update=True, notes=[f"For each mailbox: {', '.join(each)}."])
+    count = len(account.users)
+    each = [f"{row.tool} {1000 * row.working / count:.1f} ms" for row in rows]
+    title, notes = f"Nothing changed in {count} small mailboxes, Maildir", [f"For each mailbox: {', '.join(each)}."]
+    return Result("small-unchanged", title, rows, update=True, mailboxes=count, notes=notes)
 
 
 def unchanged(setting: Setting) -> Result:
@@ -138,11 +139,14 @@ def resume(setting: Setting) -> Result:
     """Killed in the middle, then run again: the second run's time, and what then stands on the target."""
     stage = setting.stages["maildir"]
     account = Account.of(stage, setting.scaled(corpus.MID))
-    rows = [_resumed(setting.contest, stage, tool, account) for tool in _quick(setting).tools]
-    return Result("resume", f"kill -9 in the middle, then again, Maildir, {_what(account)}", rows)
+    late: list[str] = []
+    rows = [_resumed(setting.contest, stage, tool, account, late) for tool in _quick(setting).tools]
+    notes = [f"Had ended before it could be killed: {', '.join(late)}."] if late else []
+    return Result("resume", f"kill -9 in the middle, then again, Maildir, {_what(account)}", rows, notes=notes)
 
 
-def _resumed(contest: Contest, stage: Stage, tool: Tool, account: Account) -> Row:
+def _resumed(contest: Contest, stage: Stage, tool: Tool, account: Account, late: list[str]) -> Row:
+    """`late` gets the name of a tool that was too quick."""
     whole = contest.row(tool, account)
     with stage.job(account.users) as job:
         contest.once(stage, tool, job, whole)
@@ -150,7 +154,8 @@ def _resumed(contest: Contest, stage: Stage, tool: Tool, account: Account) -> Ro
     for _ in range(contest.runs):
         with stage.job(account.users) as job:
             moment = whole.startups[0] + 0.5 * whole.working
-            measure(tool.commands(job), job.folder, env=tool.environment(job), kill_after=moment)
+            killed = measure(tool.commands(job), job.folder, env=tool.environment(job), kill_after=moment)
+            late += [tool.name] if killed.ok else []
             contest.once(stage, tool, job, row)
     return row
 
@@ -201,5 +206,4 @@ def _what(account: Account) -> str:
 
 def spread(rows: Sequence[Row]) -> float:
     """The largest distance of any run from its tool's median, as a share of the median."""
-    runs = [abs(run.seconds / row.seconds - 1) for row in rows for run in row.runs]
-    return statistics.fmean([max(runs)]) if runs else 0.0
+    return max((abs(run.seconds / row.seconds - 1) for row in rows for run in row.runs), default=0.0)

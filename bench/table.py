@@ -21,6 +21,9 @@ GOALS: dict[str, dict[str, float]] = {
 }
 """How many times faster than each tool we mean to be at least, in the same run."""
 
+MAILBOX = 0.020
+"""Seconds for a mailbox in which nothing changed, in a run of many, start-up excluded."""
+
 PEAK = 120_000_000
 """Bytes of memory that we mean to stay below."""
 
@@ -59,6 +62,9 @@ def goals(result: Result) -> list[str]:
         _goal(f"{value:.2f} × {row.tool}", f"≥ {goal:g} ×", met=value >= goal) for row, value, goal in found if value
     ]
     own = ours(result)
+    if own is not None and result.mailboxes > 1:
+        each = own.working / result.mailboxes
+        lines.append(_goal(f"{1000 * each:.1f} ms a mailbox", f"≤ {1000 * MAILBOX:.0f} ms", met=each <= MAILBOX))
     if own is not None:
         lines.append(_goal(f"peak memory {own.rss / 1e6:.0f} MB", f"≤ {PEAK / 1e6:.0f} MB", met=own.rss <= PEAK))
     return lines

@@ -23,6 +23,9 @@ PIPELINE = 50
 MAX_UNTAGGED = 200_000
 """Responses to one command."""
 
+MAX_REPLY = 64 << 20
+"""Octets of them, where they are collected."""
+
 
 class Literals(IntEnum):
     """Largest non-synchronising literal that the server takes."""
@@ -172,7 +175,8 @@ class Conversation:
     def _reply(self, tag: bytes) -> Reply:
         data: list[Data] = []
         notices: list[Status] = []
-        while len(data) + len(notices) < MAX_UNTAGGED:
+        limit = self.wire.received + MAX_REPLY
+        while len(data) + len(notices) < MAX_UNTAGGED and self.wire.received < limit:
             response = self.receive()
             if isinstance(response, Data):
                 data.append(response)

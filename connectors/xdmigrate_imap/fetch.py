@@ -13,7 +13,7 @@ from datetime import datetime
 from xdmigrate.model import Body
 from xdmigrate_imap import tokens
 from xdmigrate_imap.bodies import KeptBody, StreamBody, UnreadableBody, keep
-from xdmigrate_imap.conversation import Conversation
+from xdmigrate_imap.conversation import MAX_UNTAGGED, Conversation
 from xdmigrate_imap.grammar import listed_flags, parse_date
 from xdmigrate_imap.tokens import Malformed, Status
 from xdmigrate_imap.uids import MAX_UID
@@ -63,7 +63,11 @@ class Fetch:
         conversation.unfinished = self._interrupt
 
     def __iter__(self) -> Iterator[Message]:
+        left = MAX_UNTAGGED
         while self.status is None and not self._interrupted:
+            left -= 1
+            if not left:
+                raise self._wire.broken("answers without end")
             line = self._wire.line()
             start = _START.match(line)
             if start is None:

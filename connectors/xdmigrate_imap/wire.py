@@ -33,6 +33,7 @@ class Wire:
         self.peer = peer
         self.sock = sock
         self.idle = IDLE_SECONDS
+        self.received = 0  # octets in all
         self._open = True
         self._buffer = bytearray(BUFFER)
         self._view = memoryview(self._buffer)
@@ -139,6 +140,7 @@ class Wire:
         count = self.sock.recv_into(self._view[self._end :])
         if not count:
             raise self.lost("the server closed the connection")
+        self.received += count
         return count
 
     def _make_room(self) -> None:

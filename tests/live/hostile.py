@@ -18,7 +18,7 @@ PLAIN: dict[bytes, bytes] = {
     b"LSUB": b"",
     b"STATUS": b"* STATUS INBOX (MESSAGES 1 UIDNEXT 2 UIDVALIDITY 7)\r\n",
     b"EXAMINE": b"* 1 EXISTS\r\n* OK [UIDVALIDITY 7] valid\r\n* OK [UIDNEXT 2] next\r\n",
-    b"UID FETCH": b'* 1 FETCH (UID 1 FLAGS () INTERNALDATE " 1-Jan-2020 00:00:00 +0000" RFC822.SIZE 5 BODY[] "hello")\r\n',
+    b"UID FETCH": b'* 1 FETCH (UID 1 FLAGS () INTERNALDATE NIL RFC822.SIZE 5 BODY[] "hello")\r\n',
     b"LOGOUT": b"* BYE\r\n",
 }
 """What comes before the tagged answer, by how a command begins; the longest beginning counts."""

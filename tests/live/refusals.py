@@ -100,6 +100,13 @@ def assert_quiet(answer: Answer) -> None:
         assert "\x1b" not in told, answer
 
 
+def assert_harmless(answer: Answer) -> None:
+    """Only lines, and nothing in them that moves a cursor."""
+    assert_quiet(answer)
+    for text in (answer.out, answer.err):
+        assert all(one_line(each) for each in text.split("\n")), text
+
+
 # --- what comes after -------------------------------------------------------------------------------------------
 
 

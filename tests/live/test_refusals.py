@@ -203,6 +203,27 @@ def test_a_second_run_of_the_plan_is_refused(dovecot_pair: Pair, new_user: Accou
     assert_healthy(project)
 
 
+def test_processes_that_begin_at_once(dovecot_pair: Pair, new_user: Accounts, tmp_path: Path) -> None:
+    """There is no state yet, nor a key for the passwords of the CSV: each is made once."""
+    user = new_user()
+    load(*dovecot_pair.old.access(user), {"INBOX": mails(20)})
+    project = between(dovecot_pair.old, dovecot_pair.new, tmp_path, user)
+    boxes = project.folder / "boxes.csv"
+    boxes.touch(0o600)
+    boxes.write_text(f"source,source_password,target_password\n{user},secret,secret\n")
+    project.plan["mailboxes"] = [{"file": "boxes.csv"}]
+    project.save()
+    begun = [project.start(command) for command in ("sync", "check", "sync", "check", "sync")]
+    ended = [each.finish() for each in begun]
+    assert {each.exit for each in ended[1::2]} == {0}, ended
+    assert {0} <= {each.exit for each in ended[::2]} <= {0, 7}, ended
+    assert_healthy(project)
+    assert (
+        contents(dump(*dovecot_pair.new.access(user)))["INBOX"]
+        == contents(dump(*dovecot_pair.old.access(user)))["INBOX"]
+    )
+
+
 def test_sigterm_ends_a_run_that_can_be_resumed(dovecot_pair: Pair, new_user: Accounts, tmp_path: Path) -> None:
     user = new_user()
     load(*dovecot_pair.old.access(user), {"INBOX": mails(2000, size=2000)})

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 def main() -> None:
     """Run the program; ends the process with its exit code."""
+    from xdmigrate.cli import streams
     from xdmigrate.cli.app import app
 
+    streams.prepare()
     app()

@@ -7,7 +7,8 @@ import sys
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from xdmigrate.errors import Reach, XdmigrateError, exit_code
+from xdmigrate.cli import streams
+from xdmigrate.errors import Reach, Stopped, XdmigrateError, exit_code
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -82,19 +83,24 @@ class Call:
         """The exit code of these codes and of all errors."""
         return exit_code([*(codes or []), *(error.exit_code for error in self.errors)])
 
-    def finish(self, code: int) -> None:
-        """Tell the errors, and to machines everything, as one object."""
+    def finish(self, code: int) -> int:
+        """Tell the errors, and to machines everything, as one object; returns the exit code."""
         from xdmigrate.report.facts import envelope, error_facts
         from xdmigrate.report.words import printable
 
         if self.options.json:
             told = [fact for error in self.errors for fact in error_facts(error)]
             sys.stdout.write(json.dumps(envelope(code, told, self.facts)) + "\n")
-            return
-        sys.stdout.flush()
-        for error in self.errors:
-            for line in _named(error).splitlines():
+        said = [] if self.options.json else self.errors
+        if error := streams.lost():
+            full = Stopped(
+                f"the standard output cannot be written ({error.strerror})", remedy="give it room, run again"
+            )
+            said, code = [*said, full], exit_code([code, full.exit_code])
+        for each in said:
+            for line in _named(each).splitlines():
                 sys.stderr.write(f"xdmigrate: {printable(line)}\n")
+        return code
 
 
 def _named(error: XdmigrateError) -> str:

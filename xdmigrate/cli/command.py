@@ -129,7 +129,7 @@ def perform(work: Work, options: Globals, values: dict[str, Any]) -> int:
     except KeyboardInterrupt:
         call.add(Stopped("interrupted", remedy="run the same command again"))
         code = call.code()
-    except (typer.Exit, typer.Abort, BrokenPipeError):
+    except (typer.Exit, typer.Abort):
         raise
     except Exception as error:  # noqa: BLE001 - the one place where a bug becomes one line
         from xdmigrate.cli.log import internal_error
@@ -139,5 +139,4 @@ def perform(work: Work, options: Globals, values: dict[str, Any]) -> int:
     finally:
         if call.log is not None:
             call.log.close()
-    call.finish(code)
-    return code
+    return call.finish(code)

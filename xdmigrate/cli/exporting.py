@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
@@ -53,7 +54,7 @@ def _prepare(directory: Path) -> None:
 
 
 def _write_list(path: Path, rows: Sequence[FailureRow], written: Mapping[str, str]) -> None:
-    with open(_private(path), "w", encoding="utf-8", newline="") as file:
+    with _writing(path), open(_private(path), "w", encoding="utf-8", newline="") as file:
         table = csv.writer(file)
         table.writerow(COLUMNS)
         table.writerows(_cells(row, written.get(row.id, "")) for row in rows)
@@ -104,10 +105,19 @@ class Export:
     def _write_item(self, row: FailureRow, item: Item) -> str:
         digest = sha256(row.source_id).hexdigest()
         name = f"{row.id if len(row.id) <= LONGEST_NAME else f'{row.folder_id}.{digest}'}.eml"
-        with open(_private(self._directory / name), "wb") as file:
+        path = self._directory / name
+        with _writing(path), open(_private(path), "wb") as file:
             for chunk in item.body.chunks():
                 file.write(chunk)
         return name
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise UsageError(f"{path} cannot be written: {error.strerror}", remedy="name a new folder") from error
 
 
 def _private(path: Path) -> int:

@@ -38,8 +38,7 @@ class Root(TyperGroup):
 def _refuse(args: Sequence[str], error: XdmigrateError) -> int:
     call = Call(Globals(json="--json" in args))
     call.add(error)
-    call.finish(error.exit_code)
-    return error.exit_code
+    return call.finish(error.exit_code)
 
 
 def _help(error: typer.TyperException) -> str:

@@ -70,13 +70,15 @@ def _ranges(work: Work, pair: Pair) -> Iterator[list[ItemRow]]:
     """Pending rows in the plan's order, cut by count and bytes. Rows that stay pending are not offered again."""
     edge: bytes | None = None
     rows: list[ItemRow] = []
+    octets = 0
     while page := _pending_beyond(work, pair, edge):
         edge = page[-1].source_id
         for row in page:
-            if rows and (len(rows) >= RANGE_ITEMS or sum(r.size for r in rows) + row.size > RANGE_OCTETS):
+            if rows and (len(rows) >= RANGE_ITEMS or octets + row.size > RANGE_OCTETS):
                 yield rows
-                rows = []
+                rows, octets = [], 0
             rows.append(row)
+            octets += row.size
     if rows:
         yield rows
 
