@@ -56,11 +56,13 @@ def everything(project: Project) -> Iterator[Answer]:
     ("answers", "greeting"),
     [
         ({b"LOGIN": b"{tag} NO [AUTHENTICATIONFAILED] " + EVIL.encode() + b"\r\n"}, b"* OK ready\r\n"),
-        ({b"LOGIN": b"{tag} NO " + b"\x9b\xff" * 300_000 + b"\r\n"}, b"* OK ready\r\n"),
+        pytest.param(
+            {b"LOGIN": b"{tag} NO " + b"\x9b\xff" * 300_000 + b"\r\n"}, b"* OK ready\r\n", marks=pytest.mark.full
+        ),
         ({}, b"* BYE " + EVIL.encode() + b"\r\n"),
         ({}, EVIL.encode() + b"\r\n"),
         ({b"EXAMINE": b"{tag} NO [" + EVIL.encode() + b"] " + EVIL.encode() + b"\r\n"}, b"* OK ready\r\n"),
-        ({b"UID FETCH": b"{tag} NO " + EVIL.encode() + b"\r\n"}, b"* OK ready\r\n"),
+        pytest.param({b"UID FETCH": b"{tag} NO " + EVIL.encode() + b"\r\n"}, b"* OK ready\r\n", marks=pytest.mark.full),
         ({b"UID FETCH": b"* BYE " + EVIL.encode() + b"\r\n"}, b"* OK ready\r\n"),
     ],
 )
@@ -74,8 +76,7 @@ def test_the_words_of_a_server_are_only_words(
         assert_harmless(answer)
         told = lines(answer, answer.exit)
         assert all(str(old.port) in each and len(each) < 1000 for each in told)
-        for reading in everything(project):
-            assert_harmless(reading)
+        assert_harmless(project.run("status", text=True))
     for log in Path(project.state).rglob("*.log"):
         assert all(one_line(each) for each in log.read_text().splitlines())
 

@@ -51,7 +51,6 @@ def guarded(project: Project, *words: str) -> Facts:
     told = error(project.run("sync"), 5, "guard-refused")
     assert "--accept-change " in told["remedy"]
     assert all(word in told["message"] for word in words), told
-    assert checksum(told) in line(project.run("sync", text=True), 5)
     return told
 
 
@@ -69,7 +68,7 @@ def test_a_source_whose_mail_is_all_gone(deletions: str, dovecot_pair: Pair, use
     before = dump(*new.access(user))
     expunge(old, user, "INBOX", "Sub")
     told = guarded(project, user, "source", "80")
-    assert error(project.run("sync", "--accept-change", "0123456789ab"), 5, "guard-refused") == told
+    assert checksum(told) in line(project.run("sync", "--accept-change", "0123456789ab", text=True), 5)
     assert dump(*new.access(user)) == before
     assert project.run("sync", "--accept-change", checksum(told)).exit == 0
     after = dump(*new.access(user))
@@ -145,7 +144,7 @@ def ids(account: Account) -> dict[str, list[int]]:
     return {name: [message.uid for message in messages] for name, messages in account.items()}
 
 
-@pytest.mark.parametrize("sides", [("old",), ("new",), ("old", "new")])
+@pytest.mark.parametrize("sides", [pytest.param(("old",), marks=pytest.mark.full), ("new",), ("old", "new")])
 def test_ids_changed(sides: tuple[str, ...], new_dovecot: Server, user: str, tmp_path: Path) -> None:
     servers = {"old": new_dovecot(Settings()), "new": new_dovecot(Settings())}
     old, new = servers["old"], servers["new"]

@@ -74,15 +74,13 @@ def _check_side(
     workers: int,
 ) -> list[SideCheck]:
     admission = Admission()
-    out_of_reach: set[tuple[str, str]] = set()
+    told: list[XdmigrateError] = []
 
     def once(error: XdmigrateError) -> None:
         """What is wrong with the endpoint itself is told once, though several met it at the same time."""
-        met = error.code, error.message
-        if isinstance(error, EndpointError) and met in out_of_reach:
-            return
-        out_of_reach.add(met)
-        tell(error)
+        if not isinstance(error, EndpointError) or not any(isinstance(each, EndpointError) for each in told):
+            tell(error)
+        told.append(error)
 
     def one(box: PlannedMailbox) -> SideCheck:
         if not admission.enter():

@@ -10,6 +10,7 @@ from hashlib import sha256
 from sqlalchemy import Connection
 
 from xdmigrate.contract import Intent, Receipt, Writer
+from xdmigrate.engine.elsewhere import acknowledged, believe_moved
 from xdmigrate.engine.fingerprints import HashedBody, Print, prints
 from xdmigrate.engine.proof import Proof, Sent, prove
 from xdmigrate.engine.reading import Unreadable, read_each
@@ -97,6 +98,8 @@ def _copy_range(work: Work, span: Range) -> list[bytes]:
     _send(work, span)
     gained = unclaimed(work, span.place, span.target, span.place.next_id)
     proof = prove(span.sent, span.receipts, gained, lambda refs: prints(work.target, span.target, refs))
+    told = acknowledged(span.receipts, span.place.next_id)
+    believe_moved(work, span.target.path, told, span.sent, proof)
     _commit(work, span, proof, gained)
     _limit_failures(work)
     work.tell("copy", "/".join(span.pair.folder.path), len(proof.stored), _octets(span, proof))

@@ -26,6 +26,7 @@ def align(work: Work) -> list[Pair]:
     """Recognise, rename, map and create until every wanted source folder has its place on the target."""
     listed = [folder for folder in work.source.folders() if folder.selectable]
     shown: Shown = {folder.path: folder for folder in work.target.folders()}
+    work.shown = dict(shown)
     known = work.read(lambda c: folders.of_mailbox(c, work.mailbox.id))
     trusted = _believe(work, known, listed)
     found, lost = recognise(known, listed)

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator, Sequence
+from collections.abc import Set as AbstractSet
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -19,7 +21,7 @@ from xdmigrate.engine.fingerprints import Print
 from xdmigrate.engine.match import pair_equals
 from xdmigrate.engine.names import Rules, place_folders
 from xdmigrate.engine.scope import Scope
-from xdmigrate.errors import ProtocolError
+from xdmigrate.errors import FolderUnusable, ProtocolError
 from xdmigrate.model import Folder, Head, Outcome, Path
 from xdmigrate.report.verdicts import Detail, ItemState, MailboxVerdict, Tally
 from xdmigrate_state import failures, folders, ledger, places
@@ -59,6 +61,7 @@ class Audit:
     depth: Depth
     tally: Tally = field(default_factory=Tally)
     unpaired: list[tuple[Half, Half | None, Links]] = field(default_factory=list)
+    others: list[Folder] = field(default_factory=list)  # of the target, to which nothing of the source goes
     random: random.Random = field(default_factory=random.Random)
 
 
@@ -85,6 +88,7 @@ def verify(
     where = _where(audit, wanted, shown)
     for folder in wanted:
         _compare(audit, folder, shown.get(where[folder.path]))
+    audit.others = [folder for path, folder in shown.items() if path not in set(where.values())]
     _look_elsewhere(audit)
     return audit.tally.verdict(mailbox.id, mailbox.source, mailbox.target)
 
@@ -218,8 +222,9 @@ def _inspect(auditor: Auditor, folder: Folder, refs: Sequence[bytes]) -> dict[by
 
 def _look_elsewhere(audit: Audit) -> None:
     """Source items without an equal in their folder: moved by the user, quarantined, or missing; then the target's."""
+    places_to_look = _where_it_could_be(audit)
     for mine, _theirs, links in audit.unpaired:
-        moved = _moved(audit, mine)
+        moved = _moved(audit, mine, places_to_look)
         for ref, head in mine.items.items():
             if ref in moved:
                 _count(audit, mine.folder, ItemState.MOVED, head, f"now in {'/'.join(moved[ref])!r}")
@@ -230,16 +235,36 @@ def _look_elsewhere(audit: Audit) -> None:
             _judge_leftovers(audit, mine, theirs, links)
 
 
-def _moved(audit: Audit, mine: Half) -> dict[bytes, Path]:
+def _where_it_could_be(audit: Audit) -> list[tuple[Half, AbstractSet[bytes]]]:
+    """What is left over of every target folder, with what is claimed of it; folders of the target's own included."""
+    found: list[tuple[Half, AbstractSet[bytes]]] = [
+        (theirs, links.claimed) for _mine, theirs, links in audit.unpaired if theirs is not None
+    ]
+    sizes = {head.size for mine, _theirs, _links in audit.unpaired for head in mine.items.values()}
+    for folder in audit.others if sizes else ():
+        with suppress(FolderUnusable):  # one that cannot be read shows nothing
+            alike = {head.ref: head for head in _listing(audit.target, folder) if head.size in sizes}
+            found.append((Half(folder, alike), _claimed(audit, folder)))
+    return found
+
+
+def _claimed(audit: Audit, folder: Folder) -> AbstractSet[bytes]:
+    """Copies of other mailboxes that go to the same account."""
+    account = audit.mailbox.account_id
+    place = audit.db.read(partial(places.find, account_id=account, path=folder.path, validity=folder.validity))
+    if place is None:
+        return frozenset()
+    return frozenset(audit.db.read(partial(ledger.claims, account_id=account, place_id=place.id)))
+
+
+def _moved(audit: Audit, mine: Half, places_to_look: Sequence[tuple[Half, AbstractSet[bytes]]]) -> dict[bytes, Path]:
     """Items found with equal bytes in another folder; what is found there is no longer free."""
     found: dict[bytes, Path] = {}
     lost = {ref: head.size for ref, head in mine.items.items()}
     left: dict[bytes, Print] | None = None
-    for _other, theirs, links in audit.unpaired:
-        if not lost or theirs is None:
-            continue
+    for theirs, claimed in places_to_look:
         sizes = set(lost.values())
-        free = [ref for ref, head in theirs.items.items() if head.size in sizes and ref not in links.claimed]
+        free = [ref for ref, head in theirs.items.items() if head.size in sizes and ref not in claimed]
         if not free:
             continue
         left = left if left is not None else _inspect(audit.source, mine.folder, list(lost))

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 from sqlalchemy import Connection
 
 from xdmigrate.contract import Source, Target
 from xdmigrate.engine.context import COMMAND_TIMEOUT, LEASE_SECONDS, Context, Policy, Progress
-from xdmigrate.model import Folder
+from xdmigrate.model import Folder, Path
 from xdmigrate_state import journal, leases, mailboxes
 from xdmigrate_state.rows import FolderRow, MailboxRow, PlaceRow
 
@@ -39,6 +39,7 @@ class Work:
     target: Target
     epoch: int
     lease_until: float
+    shown: dict[Path, Folder] = field(default_factory=dict)  # the target's folders as this pass saw them first
 
     @property
     def policy(self) -> Policy:

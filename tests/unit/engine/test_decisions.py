@@ -11,7 +11,7 @@ from hypothesis import given
 from xdmigrate.contract import Features
 from xdmigrate.engine.audit import Links, leftover_state, metadata_faults
 from xdmigrate.engine.flags import difference
-from xdmigrate.engine.guards import believe_count
+from xdmigrate.engine.guards import FEW, believe_count, believe_gone
 from xdmigrate.engine.scope import Scope
 from xdmigrate.errors import GuardRefused
 from xdmigrate.model import Folder, Head, Role
@@ -100,3 +100,15 @@ def test_leftovers_are_own_kept_or_suspect() -> None:
     assert leftover_state(b"g", links) is ItemState.KEPT
     assert leftover_state(b"c", links) is ItemState.KEPT
     assert leftover_state(b"?", links) is None
+
+
+@given(known=st.integers(0, 10_000))
+def test_a_folder_that_is_gone_is_believed_only_when_it_held_few(known: int) -> None:
+    if known < FEW:
+        believe_gone("ann", "Sub", known=known, accepted=frozenset())
+        return
+    with pytest.raises(GuardRefused) as refused:
+        believe_gone("ann", "Sub", known=known, accepted=frozenset())
+    believe_gone("ann", "Sub", known=known, accepted=frozenset({refused.value.checksum}))
+    with pytest.raises(GuardRefused):
+        believe_gone("ann", "Sub", known=known + 1, accepted=frozenset({refused.value.checksum}))

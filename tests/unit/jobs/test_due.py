@@ -80,6 +80,15 @@ def test_order_is_under_way_then_seeds_then_the_longest_ago() -> None:
     assert order == [4, 3, 2, 1]
 
 
+def test_one_that_failed_waits_behind_the_others() -> None:
+    """A mailbox that its server cannot serve would keep all the others from theirs."""
+    boxes = [row(1, retries=2), row(2, retries=1), row(3, passes=5, last_pass_at=50.0), row(4, retries=3)]
+    order: list[int] = []
+    while chosen := choose(boxes, Wish(), Situation(100.0, ended=set(order))).mailbox:
+        order.append(chosen.id)
+    assert order == [3, 2, 1, 4]
+
+
 def test_a_named_mailbox_wins_over_the_wave() -> None:
     wish = Wish(wave="pilot", mailboxes=frozenset({2}))
     boxes = [row(1, wave="pilot"), row(2, wave="main")]

@@ -9,6 +9,7 @@ from xdmigrate.engine.advance import Step, Verdict
 from xdmigrate.errors import (
     CertificateRejected,
     ConnectionLost,
+    FolderUnusable,
     GuardRefused,
     LeaseLost,
     LoginRejected,
@@ -103,6 +104,25 @@ def test_one_mailbox_in_trouble_leaves_the_others_alone() -> None:
     assert choose(boxes, run.wish, run.situation(boxes, 2.0)).mailbox == boxes[1]
     assert run.errors[0].mailbox == boxes[0].source
     assert closed(run, boxes) == 3
+
+
+def test_a_folder_in_trouble_is_tried_again_and_is_no_fault_of_the_endpoint() -> None:
+    run, boxes = new_run(), [row(1), row(2)]
+    end(run, boxes[0], Step(Verdict.RETRY_AT, 3.0, FolderUnusable("no such folder", endpoint="new")))
+    assert run.errors == []
+    assert choose(boxes, run.wish, run.situation(boxes, 1.0)).mailbox == boxes[1]
+    end(run, boxes[1], Step(Verdict.DONE))
+    assert choose(boxes, run.wish, run.situation(boxes, 1.0)).wake_at == 3.0
+    assert choose(boxes, run.wish, run.situation(boxes, 3.0)).mailbox == boxes[0]
+
+
+def test_the_fault_of_an_endpoint_is_told_once_for_all_mailboxes() -> None:
+    run, boxes = new_run(), [row(1), row(2)]
+    for box in boxes:
+        run.started(box, 0.0)
+    for box in boxes:
+        run.took(box, Step(Verdict.FAILED, error=CertificateRejected("wrong name", endpoint="new")), 1.0)
+    assert [error.mailbox for error in run.errors] == [boxes[0].source]
 
 
 def test_exit_codes_of_verdicts() -> None:
