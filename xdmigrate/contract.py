@@ -36,6 +36,8 @@ class Features:
     subscriptions: bool = False  # folders can be subscribed; else ignored
     rename: bool = False  # folders can be renamed; else a rename at the source makes a new folder
     move: bool = False  # items can be moved between folders; else they are copied again
+    identities: bool = False  # Head.identity is given; else moved items are recognised by their content
+    labels: bool = False  # items of equal identity are one object shown in several folders; else they are copies
     idempotency: bool = False  # a second write with the same key is the same item; else reconciled by content
     size_limit: int | None = None  # bytes; None: unknown, found out by refusals
     rewrites: str = ""  # what the store alters in the bytes it is given; empty: it keeps every byte
@@ -156,6 +158,13 @@ class Target(Source, Protocol):
 
     def change_flags(self, folder: Folder, changes: Sequence[FlagChange]) -> None:
         """Add and remove flags, as differences and never as absolute sets. Unknown ids are ignored."""
+
+    def move(self, folder: Folder, refs: Sequence[bytes], to: Folder) -> dict[bytes, bytes]:
+        """Move exactly these items to another folder of the account; only called with `Features.move`.
+
+        Returns the new ids that the store told, by old id. Unknown ids are ignored; what became of an item whose new
+        id is not told is found out by listing.
+        """
 
     def remove(self, folder: Folder, refs: Sequence[bytes]) -> None:
         """Remove exactly these items for good. Unknown ids are ignored."""

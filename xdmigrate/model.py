@@ -80,6 +80,9 @@ class Head:
     flags: frozenset[str] = frozenset()  # system flags and keywords, spelled as listed; never \\Recent
     date: datetime | None = None  # INTERNALDATE, zone kept
     version: bytes = b""  # ETag or change key; empty for items that never change
+    identity: bytes = (
+        b""  # the store's own name for the content, whatever its folder (EMAILID, X-GM-MSGID); empty: none
+    )
 
 
 class Body(Protocol):
@@ -119,14 +122,15 @@ class Changes:
     """What a folder tells since a cursor.
 
     `complete` listings hold every item of the folder, so that what is missing has vanished; the others hold what is
-    new or changed, and `vanished` names what is gone. `cursor` was taken before the listing began: a change that
-    happens meanwhile is seen again next time, never missed.
+    new or changed, and what is gone is in `vanished` or, where the store cannot name it, is what `alive` leaves out.
+    `cursor` was taken before the listing began: a change that happens meanwhile is seen again next time, never missed.
     """
 
     cursor: bytes
     complete: bool
     heads: Iterator[Head]  # ascending by ref
     vanished: tuple[bytes, ...] = ()
+    alive: Iterator[bytes] | None = None  # every id that exists, ascending; None: `vanished` tells what is gone
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,14 +142,25 @@ class Endpoint:
     settings: dict[str, object] = field(default_factory=dict)
 
 
+class Token(Protocol):
+    """An access token that is asked for again when it ends (RFC 6749). Safe for several threads."""
+
+    def current(self) -> str:
+        """A token that holds for the next minute at least. Raises SecretUnreadable or LoginRejected."""
+
+    def reject(self, token: str) -> None:
+        """The server did not take this one: `current` must give another."""
+
+
 @dataclass(frozen=True, slots=True)
 class Login:
-    """How one account is reached on an endpoint. The secret is never part of its repr."""
+    """How one account is reached on an endpoint: by password or by token. Secrets are never part of its repr."""
 
     address: str
     user: str
     password: str = field(repr=False, default="")
     authorize_as: str = ""  # act for this user (SASL authorisation identity)
+    token: Token | None = field(repr=False, compare=False, default=None)
 
 
 def fingerprint(data: bytes) -> bytes:

@@ -46,6 +46,7 @@ class ImapSource:
             dates=True,
             subscriptions=True,
             rename=True,
+            move=session.can("MOVE"),
             size_limit=session.append_limit,
             delimiter=session.names.main.separator.decode("latin-1"),
         )

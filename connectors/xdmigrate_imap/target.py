@@ -17,6 +17,7 @@ from xdmigrate_imap.grammar import astring
 from xdmigrate_imap.naming import INBOX, BadName, shown, wire_name
 from xdmigrate_imap.session import Session
 from xdmigrate_imap.source import ImapSource, search
+from xdmigrate_imap.tokens import Status
 
 DELETED = frozenset({"\\Deleted"})
 
@@ -98,6 +99,18 @@ class ImapTarget(ImapSource):
         self._session.open_folder(folder, writable=True)
         self._store(folder, [(sorted(named), sign, flag_list) for (sign, flag_list), named in alike.items()])
 
+    def move(self, folder: Folder, refs: Sequence[bytes], to: Folder) -> dict[bytes, bytes]:
+        """MOVE (RFC 6851); the new UIDs are told by COPYUID, before the answer or with it (section 4.3)."""
+        self._session.open_folder(folder, writable=True)
+        told: dict[bytes, bytes] = {}
+        doing = f"move from {shown(folder)} to {shown(to)}"
+        for span, named in uids.sets(sorted({uids.uid(ref) for ref in refs})):
+            parts = (b"UID", b"MOVE", span, astring(wire_name(to)))
+            reply = self._session.command(doing, *parts, otherwise=AccessDenied)
+            for status in (*reply.notices, reply.status):
+                told |= _copied_uids(status, to, len(named)) if status.code == "COPYUID" else {}
+        return told
+
     def remove(self, folder: Folder, refs: Sequence[bytes]) -> None:
         """Mark as deleted and UID EXPUNGE (RFC 4315).
 
@@ -175,3 +188,14 @@ class ImapTarget(ImapSource):
         ]
         for reply in self._session.conversation.execute_many(commands):
             self._session.must(reply.status, f"change flags in {shown(folder)}", AccessDenied)
+
+
+def _copied_uids(status: Status, to: Folder, most: int) -> dict[bytes, bytes]:
+    """Old and new ids of a COPYUID response code (RFC 4315 section 3); none when they are of another UIDVALIDITY."""
+    told = status.arguments.split(b" ")
+    if len(told) != 3 or told[0] != b"%d" % to.validity:
+        return {}
+    old, new = uids.members(told[1], most), uids.members(told[2], most)
+    if old is None or new is None or len(old) != len(new):
+        return {}
+    return dict(zip(map(uids.ref, old), map(uids.ref, new), strict=True))

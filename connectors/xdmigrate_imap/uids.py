@@ -70,6 +70,12 @@ def sets(uids: Iterable[int], longest: int = MAX_SET) -> Iterator[tuple[bytes, l
 
 def expand(text: bytes, count: int) -> list[int] | None:
     """The UIDs of an APPENDUID set in order (RFC 4315 section 3); None unless there are exactly `count`."""
+    found = members(text, count)
+    return found if found is not None and len(found) == count else None
+
+
+def members(text: bytes, most: int) -> list[int] | None:
+    """The UIDs of a set in the order in which it names them; None for more than `most`, or for what is no set."""
     found: list[int] = []
     for part in text.split(b","):
         match = _RANGE.fullmatch(part)
@@ -78,7 +84,7 @@ def expand(text: bytes, count: int) -> list[int] | None:
         first = int(match[1])
         last = int(match[2] or match[1])
         low, high = min(first, last), max(first, last)
-        if not 0 < low <= high <= MAX_UID or high - low >= count - len(found):
+        if not 0 < low <= high <= MAX_UID or high - low >= most - len(found):
             return None
         found.extend(range(low, high + 1))
-    return found if len(found) == count else None
+    return found

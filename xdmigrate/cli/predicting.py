@@ -23,6 +23,7 @@ def _facts(mailbox: MailboxRow, told: Prediction) -> dict[str, object]:
         "renamed": [{"from": list(old), "to": list(new)} for old, new in told.renamed],
         "subscribed": [list(path) for path in told.subscribed],
         "flags": sum(folder.flags for folder in told.folders.values()),
+        "moved": sum(folder.moved for folder in told.folders.values()),
         "removed": sum(folder.removed for folder in told.folders.values()),
     }
 
@@ -34,6 +35,7 @@ def line(predictions: Iterable[tuple[MailboxRow, Prediction]]) -> str:
     created, renamed = sum(len(one.created) for one in told), sum(len(one.renamed) for one in told)
     return (
         f"would create {created:,} folders and rename {renamed:,},"
-        f" change the flags of {sum(folder.flags for folder in folders):,} items"
+        f" change the flags of {sum(folder.flags for folder in folders):,} items,"
+        f" move {sum(folder.moved for folder in folders):,}"
         f" and remove {sum(folder.removed for folder in folders):,} items"
     )

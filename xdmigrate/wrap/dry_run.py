@@ -136,6 +136,15 @@ class DryRunTarget(ForwardingSource):
             overlay.change(change)
         self.prediction.folder(folder.path).flags += len(changes)
 
+    def move(self, folder: Folder, refs: Sequence[bytes], to: Folder) -> dict[bytes, bytes]:
+        """Shown in `to` as it stands in `folder`; what is not there any more would not be moved."""
+        left, came, wanted = self.overlay(folder), self.overlay(to), set(refs)
+        moved = [head for head in self.heads(folder, min(refs, default=b"")) if head.ref in wanted]
+        for head in moved:
+            left.remove(head.ref)
+        self.prediction.folder(to.path).moved += len(moved)
+        return {head.ref: came.add(head.size, head.flags, head.date) for head in moved}
+
     def remove(self, folder: Folder, refs: Sequence[bytes]) -> None:
         overlay = self.overlay(folder)
         for ref in refs:

@@ -60,6 +60,9 @@ class ForwardingTarget(ForwardingSource):
     def change_flags(self, folder: Folder, changes: Sequence[FlagChange]) -> None:
         self.inner.change_flags(folder, changes)
 
+    def move(self, folder: Folder, refs: Sequence[bytes], to: Folder) -> dict[bytes, bytes]:
+        return self.inner.move(folder, refs, to)
+
     def remove(self, folder: Folder, refs: Sequence[bytes]) -> None:
         self.inner.remove(folder, refs)
 

@@ -24,6 +24,7 @@ class FolderPrediction:
     octets: int = 0
     too_big: int = 0  # items that the target would refuse for their size
     flags: int = 0  # items whose flags would change
+    moved: int = 0  # items that would come here from another folder of the target
     removed: int = 0
 
 

@@ -57,7 +57,7 @@ class _Retrying(Generic[S]):
             # A listing that was announced as complete stays so: what it left out would count as vanished.
             return session.heads(folder, last) if told.complete else session.changes(folder, cursor).heads
 
-        return Changes(told.cursor, told.complete, _ascending(self._connection, after), told.vanished)
+        return replace(told, heads=_ascending(self._connection, after))
 
     def read(self, folder: Folder, refs: Sequence[bytes]) -> Iterator[Item]:
         """An item whose body broke off was yielded already: whoever was reading it has seen the error."""
@@ -98,6 +98,9 @@ class RetryingTarget(_Retrying[Target]):
 
     def change_flags(self, folder: Folder, changes: Sequence[FlagChange]) -> None:
         self._connection.once(lambda session: session.change_flags(folder, changes))
+
+    def move(self, folder: Folder, refs: Sequence[bytes], to: Folder) -> dict[bytes, bytes]:
+        return self._connection.once(lambda session: session.move(folder, refs, to))
 
     def remove(self, folder: Folder, refs: Sequence[bytes]) -> None:
         self._connection.once(lambda session: session.remove(folder, refs))

@@ -133,6 +133,11 @@ class TracedTarget(TracedSource):
             count.items = len(changes)
             self.inner.change_flags(folder, changes)
 
+    def move(self, folder: Folder, refs: Sequence[bytes], to: Folder) -> dict[bytes, bytes]:
+        with self.trace.call("move", folder.path) as count:
+            count.items = len(refs)
+            return self.inner.move(folder, refs, to)
+
     def remove(self, folder: Folder, refs: Sequence[bytes]) -> None:
         with self.trace.call("remove", folder.path) as count:
             count.items = len(refs)

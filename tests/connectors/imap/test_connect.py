@@ -8,6 +8,7 @@ from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 from ssl import PEM_cert_to_DER_cert
+from typing import Any
 
 import pytest
 
@@ -168,7 +169,8 @@ def test_a_line_break_in_a_secret_never_reaches_the_server(field: str, end: str)
         talk.greet()
         assert talk.at_end()
 
-    login = replace(LOGIN, **{field: "x" + end})
+    given: dict[str, Any] = {field: "x" + end}
+    login = replace(LOGIN, **given)
     with Scripted(script) as server, pytest.raises(LoginRejected, match="line break"):
         connector.source(server.endpoint, login)
 

@@ -180,3 +180,36 @@ class ChangingCases(Cases):
                 attempt()
         assert [head.flags for head in target.heads(now)] == [frozenset()] * 3
         assert target.changes(now, cursor).complete
+
+    def test_items_are_moved_with_everything(self, kit: Kit) -> None:
+        target = kit.target()
+        if not target.features.move:
+            pytest.skip("this store does not move items")
+        messages = [mail("one"), mail("two"), mail("three")]
+        folder, to = kit.fill(target, messages), target.create_folder(("Elsewhere",))
+        before = {head.ref: head for head in target.heads(folder)}
+        by_body = {data: ref for ref, data in bodies(target, folder).items()}
+        first, stays, last = (by_body[kit.profile.becomes(each.data)] for each in messages)
+        told = target.move(folder, [first, last], to)
+        assert refs(target, folder) == [stays]
+        came = {head.ref: head for head in target.heads(to)}
+        assert set(told.values()) == set(came) if target.features.ids_returned else set(told.values()) <= set(came)
+        for old, new in told.items():
+            assert (came[new].size, came[new].flags, came[new].date) == (
+                before[old].size,
+                before[old].flags,
+                before[old].date,
+            )
+        assert sorted(bodies(target, to).values()) == kit.expect([messages[0], messages[2]])
+
+    def test_moving_what_is_gone_does_nothing(self, kit: Kit) -> None:
+        target = kit.target()
+        if not target.features.move:
+            pytest.skip("this store does not move items")
+        folder, to = kit.fill(target, [mail("one"), mail("two")]), target.create_folder(("Elsewhere",))
+        gone, stays = refs(target, folder)
+        target.remove(folder, [gone])
+        assert target.move(folder, [gone], to) == {}
+        assert target.move(folder, [], to) == {}
+        assert refs(target, folder) == [stays]
+        assert refs(target, to) == []

@@ -114,6 +114,11 @@ class FaultyTarget(FaultySource):
     def change_flags(self, folder: Folder, changes: Sequence[FlagChange]) -> None:
         self._each("change-flags", folder, changes, lambda some: self.inner.change_flags(folder, some))
 
+    def move(self, folder: Folder, refs: Sequence[bytes], to: Folder) -> dict[bytes, bytes]:
+        told: dict[bytes, bytes] = {}
+        self._each("move", folder, refs, lambda some: told.update(self.inner.move(folder, some, to)))
+        return told
+
     def remove(self, folder: Folder, refs: Sequence[bytes]) -> None:
         self._each("remove", folder, refs, lambda some: self.inner.remove(folder, some))
 

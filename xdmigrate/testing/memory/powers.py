@@ -39,6 +39,7 @@ class Powers:
     dates: bool = True
     subscriptions: bool = True
     rename: bool = True
+    move: bool = True
     idempotency: bool = False
     delimiter: str = "/"
     name_limit: int = 0
@@ -68,6 +69,7 @@ class Powers:
             dates=self.dates,
             subscriptions=self.subscriptions,
             rename=self.rename,
+            move=self.move,
             idempotency=self.idempotency,
             size_limit=self.size_limit if self.tells_size_limit else None,
             rewrites=self.rewrites,

@@ -56,6 +56,14 @@ class MemoryTarget(MemorySource):
                 if change.ref in box.items:
                     account.flag(folder.path, change.ref, change.add, change.remove)
 
+    def move(self, folder: Folder, refs: Sequence[bytes], to: Folder) -> dict[bytes, bytes]:
+        with self._account() as account:
+            self._must_write()
+            box = self._box(account, folder)
+            self._box(account, to)
+            moved = {ref: account.move(folder.path, ref, to.path) for ref in refs if ref in box.items}
+            return moved if self._powers.ids_returned else {}
+
     def remove(self, folder: Folder, refs: Sequence[bytes]) -> None:
         with self._account() as account:
             self._must_write()
