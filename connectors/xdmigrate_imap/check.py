@@ -3,58 +3,77 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from xdmigrate.contract import Finding
 from xdmigrate.errors import MailboxError
 from xdmigrate.model import Folder, Login
-from xdmigrate_imap import listing, tokens
+from xdmigrate_imap import inventory, limits, listing, tokens
 from xdmigrate_imap.conversation import Literals
+from xdmigrate_imap.quota import Quota
 from xdmigrate_imap.session import Session
-from xdmigrate_imap.tokens import Value
 
 FULL = 0.9
-"""Share of the quota from which there is a warning."""
+"""Share of the quota from which it is worth knowing."""
 
 READ_RIGHTS = "lr"
 WRITE_RIGHTS = "lrswitk"
 """RFC 4314: list, read, seen, other flags, insert, delete messages, create mailboxes."""
 
-_FALLBACKS = {
-    "LIST-STATUS": "a STATUS command for each folder",
-    "SPECIAL-USE": "folders are matched by name, not by use",
-    "CONDSTORE": "every pass lists every folder",
-}
-_WRITE_FALLBACKS = {
-    "MULTIAPPEND": "one command for each message (slower)",
-    "UIDPLUS": "new messages are found by listing after each range",
-    "LITERAL+": "the server's consent before each message (a round trip each)",
-}
+
+@dataclass(frozen=True, slots=True)
+class Power:
+    """A capability, by any of its names, and what is done where it is missing."""
+
+    names: tuple[str, ...]
+    instead: str
+
+    def found(self, session: Session) -> str:
+        """The name by which the server announces it, or nothing."""
+        return next((name for name in self.names if session.can(name)), "")
+
+
+READING = (
+    Power(("LIST-STATUS",), "a STATUS command for each folder"),
+    Power(("QRESYNC", "CONDSTORE"), "every pass lists every folder"),
+    Power(("SPECIAL-USE", "XLIST"), "folders are matched by name, not by use"),
+)
+WRITING = (
+    Power(("MULTIAPPEND",), "one command for each message (slower)"),
+    Power(("UIDPLUS",), "new messages are found by listing after each range"),
+    Power(("LITERAL+",), "the server's consent before each message (a round trip each)"),
+    Power(("MOVE",), "what was moved at the source is copied again"),
+)
+_CONSENT_ABOVE = "the server's consent before each message above 4096 bytes (LITERAL-)"
 
 
 def findings(session: Session, login: Login, *, writable: bool) -> list[Finding]:
     """Everything at once. Raises as the commands do when the connection fails."""
     inbox = listing.find(session, b"INBOX")
+    quota = Quota.of(session)
     return [
         Finding("login", ok=True, text=f"{login.user} can log in"),
         *_capabilities(session, writable=writable),
         *_rights(session, inbox, writable=writable),
-        *_quota(session, writable=writable),
-        *_size_limit(session, writable=writable),
+        *_room(quota, writable=writable),
+        *(_size_limit(session) if writable else ()),
         *_left_out(session),
+        *(() if writable else inventory.of_source(session, quota)),
     ]
 
 
 def _capabilities(session: Session, *, writable: bool) -> Iterator[Finding]:
-    wanted = _FALLBACKS | _WRITE_FALLBACKS if writable else _FALLBACKS
-    missing = {name: instead for name, instead in wanted.items() if not session.can(name)}
-    if session.has_modseq:
-        missing.pop("CONDSTORE", None)
-    if "LITERAL+" in missing and session.conversation.literals is Literals.MINUS:
-        missing["LITERAL+"] = "the server's consent before each message above 4096 bytes (LITERAL-)"
-    have = ", ".join(sorted(wanted.keys() - missing.keys())) or "none of the optional powers"
-    yield Finding("capabilities", ok=True, text=f"the server offers {have}")
-    for name, instead in missing.items():
-        yield Finding("capabilities", ok=True, text=f"without {name}: {instead}")
+    powers = WRITING if writable else READING
+    found = {power: power.found(session) for power in powers}
+    have = tuple(filter(None, found.values()))
+    told = ", ".join(have) or "none of the optional powers"
+    yield Finding("capabilities", ok=True, text=f"the server offers {told}", names=have)
+    for power in powers:
+        if not found[power]:
+            name, instead = power.names[0], power.instead
+            if name == "LITERAL+" and session.conversation.literals is Literals.MINUS:
+                instead = _CONSENT_ABOVE
+            yield Finding("fallback", ok=True, text=f"without {name}: {instead}", names=(name,))
 
 
 def _rights(session: Session, inbox: Folder | None, *, writable: bool) -> Iterator[Finding]:
@@ -64,24 +83,27 @@ def _rights(session: Session, inbox: Folder | None, *, writable: bool) -> Iterat
     needed = WRITE_RIGHTS if writable else READ_RIGHTS
     have = _my_rights(session)
     if have is not None:
-        # RFC 2086 servers say c for k and d for t
-        lacking = [
-            right for right in needed if right not in have and {"k": "c", "t": "d"}.get(right, right) not in have
-        ]
-        text = f"rights on INBOX: {have}" if not lacking else f"rights on INBOX: {have}, lacking {''.join(lacking)}"
+        lacking = inventory.lacking(needed, have)
+        text = f"rights on INBOX: {have}" if not lacking else f"rights on INBOX: {have}, lacking {lacking}"
         yield Finding("rights", not lacking, text, f"grant the account {needed} on its folders" if lacking else "")
     if writable:
-        yield _can_write(session, inbox)
+        yield from _can_write(session, inbox)
 
 
-def _can_write(session: Session, inbox: Folder) -> Finding:
-    """SELECT changes nothing but what is recent, and says whether the folder can be written."""
+def _can_write(session: Session, inbox: Folder) -> Iterator[Finding]:
+    """SELECT changes nothing but what is recent; it says whether the folder can be written and which keywords stay."""
     try:
         session.open_folder(inbox, writable=True)
+        kept = session.permanent_flags(inbox)
         session.close_folder()
     except MailboxError as error:
-        return Finding("rights", ok=False, text=error.message, remedy=error.remedy)
-    return Finding("rights", ok=True, text="INBOX can be written")
+        yield Finding("rights", ok=False, text=error.message, remedy=error.remedy)
+        return
+    yield Finding("rights", ok=True, text="INBOX can be written")
+    every = kept is None or "\\*" in kept
+    names = ("*",) if every else tuple(sorted(each for each in kept or () if not each.startswith("\\")))
+    told = "keeps any keyword" if every else f"keeps {len(names)} keywords and no new ones"
+    yield Finding("keywords", ok=True, text=told, names=names)
 
 
 def _my_rights(session: Session) -> str | None:
@@ -93,32 +115,21 @@ def _my_rights(session: Session) -> str | None:
     return found[0].decode("ascii", "replace") if found else None
 
 
-def _quota(session: Session, *, writable: bool) -> Iterator[Finding]:
-    if not session.can("QUOTA"):
-        return
-    reply = session.conversation.execute(b"GETQUOTAROOT", b"INBOX")
-    with session.parsing():
-        triples = [each for data in reply.named(b"QUOTA") for each in _triples(data.values)]
-    for resource, used, limit in triples:
-        unit = {"STORAGE": " KiB", "MESSAGE": " messages"}.get(resource, "")
-        room = not writable or limit == 0 or used < limit * FULL
-        remedy = "" if room else "raise the quota, or make room, before the migration"
-        yield Finding("quota", room, f"{resource.lower()}: {used} of {limit}{unit} used", remedy)
+def _room(quota: Quota, *, writable: bool) -> Iterator[Finding]:
+    for resource in quota.resources:
+        full = writable and 0 < resource.limit <= resource.used
+        close = writable and resource.used >= resource.limit * FULL > 0
+        remedy = "raise the quota, or make room, before the migration" if full or close else ""
+        text = f"{resource.name.lower()}: {resource.used} of {resource.limit}{resource.unit} used"
+        yield Finding("quota", not full, text, remedy, amount=resource.octets)
+    if quota.room is not None:
+        yield Finding("room", ok=True, text=f"{quota.room} bytes free", amount=quota.room)
 
 
-def _triples(values: list[Value]) -> Iterator[tuple[str, int, int]]:
-    """Resources of a QUOTA response: name, usage, limit (RFC 9208)."""
-    flat = tokens.items(values[1]) if len(values) > 1 else []
-    for name, used, limit in zip(flat[::3], flat[1::3], flat[2::3], strict=False):
-        yield tokens.text(name).decode("ascii", "replace").upper(), tokens.number(used), tokens.number(limit)
-
-
-def _size_limit(session: Session, *, writable: bool) -> Iterator[Finding]:
-    if not writable:
-        return
-    limit = session.append_limit
+def _size_limit(session: Session) -> Iterator[Finding]:
+    limit = limits.of_mailbox(session, b"INBOX")
     text = f"messages up to {limit} bytes" if limit is not None else "not told; found out when a message is refused"
-    yield Finding("size-limit", ok=True, text=text)
+    yield Finding("size-limit", ok=True, text=text, amount=limit)
 
 
 def _left_out(session: Session) -> Iterator[Finding]:

@@ -16,6 +16,9 @@ from xdmigrate_imap.wire import Wire
 BUFFERS = 4 << 20
 """Socket buffers in bytes, each way."""
 
+LOGIN_OCTETS = 4 << 20
+"""What a server may say until the login is done; imaplib, which reads that long, keeps all of it."""
+
 
 class WiredClient(IMAPClient):  # type: ignore[misc]  # imapclient brings no types
     """An IMAPClient whose reads and writes go through a `Wire`."""
@@ -65,6 +68,8 @@ class _WiredImap(imaplib.IMAP4):
         return self.wire.exactly(size)
 
     def readline(self) -> bytes:
+        if self.wire.received > LOGIN_OCTETS:
+            raise self.wire.broken("talks without end before the login is done")
         return self.wire.line() + b"\r\n"
 
     def send(self, data: Any) -> None:

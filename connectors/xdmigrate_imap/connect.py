@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import binascii
 import contextlib
 import imaplib
 import re
@@ -14,20 +13,14 @@ from typing import Any
 
 from imapclient import SocketTimeout
 
-from xdmigrate.errors import CertificateRejected, ConnectionLost, LoginRejected, Unreachable, XdmigrateError
+from xdmigrate.errors import CertificateRejected, ConnectionLost, Unreachable, XdmigrateError
 from xdmigrate.model import Login
-from xdmigrate_imap.peer import Peer, rejected_login
-from xdmigrate_imap.settings import Mechanism, Settings, Tls
+from xdmigrate_imap.login import Client, TokenRefused, current_token, log_in
+from xdmigrate_imap.peer import Peer
+from xdmigrate_imap.settings import Settings, Tls
 from xdmigrate_imap.wire import IDLE_SECONDS, reason
 
 CONNECT_SECONDS = 30.0
-
-_REFUSED = re.compile(r"(?:\[([A-Z][A-Z0-9-]*)[^\]]*\] ?)?(.*)", re.DOTALL)
-_UNQUOTABLE = re.compile(r"[^\x20-\x7e]")
-_FORBIDDEN = re.compile(r"[\0\r\n]")
-
-Client = Any
-"""An IMAPClient, plain or on our wire; the library brings no types."""
 
 
 def open_client(
@@ -35,8 +28,26 @@ def open_client(
 ) -> tuple[Client, frozenset[str]]:
     """Connect and log in; also what the server can do after that (RFC 3501 section 7.2.1).
 
+    A token that the server does not take is asked for anew, once: it may have ended or been withdrawn since.
     Raises Unreachable, CertificateRejected, LoginRejected, Throttled or ProtocolError.
     """
+    try:
+        return _open(factory, settings, login, peer)
+    except TokenRefused as refused:
+        if login.token is None:
+            raise refused.error from None
+        login.token.reject(refused.token)
+        if current_token(login, peer) == refused.token:
+            raise refused.error from None
+    try:
+        return _open(factory, settings, login, peer)
+    except TokenRefused as refused:
+        raise refused.error from None
+
+
+def _open(
+    factory: Callable[..., Client], settings: Settings, login: Login, peer: Peer
+) -> tuple[Client, frozenset[str]]:
     context = None if settings.tls is Tls.NONE else _context(settings, peer)
     with _connecting(settings, peer):
         client = factory(
@@ -51,7 +62,7 @@ def open_client(
         with _connecting(settings, peer):
             if settings.tls is Tls.STARTTLS:
                 _start_tls(client, context, peer)
-        _log_in(client, settings, login, peer)
+        log_in(client, settings, login, peer)
         with _connecting(settings, peer):
             return client, frozenset(each.decode("ascii", "replace").upper() for each in client.capabilities())
     except BaseException:
@@ -67,11 +78,9 @@ def drop(client: Client) -> None:
 
 def peer_of(settings: Settings, login: Login) -> Peer:
     """Who is on the other side, and which words must never be repeated."""
-    raw = login.password.encode()
-    combined = f"{login.authorize_as}\0{login.user}\0{login.password}".encode()
-    secrets = (login.password, *(binascii.b2a_base64(each, newline=False).decode() for each in (raw, combined)))
-    host = f"{settings.host}:{settings.port}"
-    return Peer(settings.endpoint, host, login.address, tuple(each for each in secrets if each))
+    peer = Peer(settings.endpoint, f"{settings.host}:{settings.port}", login.address)
+    peer.hide(login.password)
+    return peer
 
 
 class _Pinned(ssl.SSLContext):
@@ -150,60 +159,3 @@ def _start_tls(client: Client, context: ssl.SSLContext | None, peer: Peer) -> No
     if not client.has_capability("STARTTLS"):
         raise peer.error(Unreachable, "does not offer STARTTLS", "set `tls: implicit` (port 993)")
     client.starttls(context)
-
-
-def _log_in(client: Client, settings: Settings, login: Login, peer: Peer) -> None:
-    if client._imap.state == "AUTH":  # PREAUTH (RFC 3501 section 7.1.4): nobody asked who we are
-        raise peer.protocol("greets with PREAUTH, as nobody in particular")
-    _check_characters(login, peer)
-    mechanism = settings.mechanism or _best(client, login)
-    try:
-        if mechanism is Mechanism.PLAIN:
-            client.plain_login(login.user, login.password, login.authorize_as)
-        else:
-            _login_command(client, login, peer)
-    except (imaplib.IMAP4.error, OSError, ConnectionLost) as error:
-        bye = client._imap.untagged_responses.get("BYE")
-        if bye:
-            raise peer.farewell(bye[-1].decode("utf-8", "replace")) from error
-        raise _failed_login(error, peer) from error
-
-
-def _check_characters(login: Login, peer: Peer) -> None:
-    """NUL ends a SASL PLAIN field, and a line break would end the command."""
-    if any(_FORBIDDEN.search(each) for each in (login.user, login.password, login.authorize_as)):
-        raise peer.error(LoginRejected, "the user or the password holds a line break or NUL", "correct the secret")
-
-
-def _best(client: Client, login: Login) -> Mechanism:
-    """SASL PLAIN carries every character and an authorisation identity; LOGIN is for servers without it."""
-    if client.has_capability("AUTH=PLAIN") or login.authorize_as:
-        return Mechanism.PLAIN
-    return Mechanism.LOGIN
-
-
-def _login_command(client: Client, login: Login, peer: Peer) -> None:
-    if login.authorize_as:
-        raise peer.error(LoginRejected, "LOGIN cannot act for another user", "set `auth.mechanism: plain`")
-    if client.has_capability("LOGINDISABLED"):
-        raise peer.error(LoginRejected, "takes no passwords on this connection", "set `tls: implicit` or `starttls`")
-    if _UNQUOTABLE.search(login.user + login.password):
-        raise peer.error(LoginRejected, "LOGIN carries only ASCII", "use a password of ASCII characters")
-    quoted = login.user.replace("\\", "\\\\").replace('"', '\\"')
-    client.login(f'"{quoted}"', login.password)  # imaplib quotes only the password
-
-
-def _failed_login(error: Exception, peer: Peer) -> XdmigrateError:
-    """Imaplib gives the text of a NO as it is, the rest in its own words; IMAPClient makes all of it one class."""
-    words = str(error)
-    if isinstance(error, XdmigrateError):
-        return error
-    if isinstance(error, OSError):
-        return peer.lost(reason(error))
-    if isinstance(error.__context__, imaplib.IMAP4.abort):
-        return peer.lost("the server closed the connection" if "EOF" in words else words)
-    if " command error: BAD " in words:
-        return rejected_login(peer, "", words.partition("BAD ")[2].strip("[]b'\""))
-    words = re.sub(r"^(?:login|authenticate) failed: |^b'|'$", "", words)
-    found = _REFUSED.fullmatch(words)
-    return rejected_login(peer, found[1] or "", found[2]) if found else rejected_login(peer, "", words)

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from xdmigrate.errors import SecretUnreadable
-from xdmigrate.model import Endpoint, Login
+from xdmigrate.model import Endpoint, Login, Token
+from xdmigrate_plans import signin
 from xdmigrate_plans.checks import authorized, login_name
-from xdmigrate_plans.templates import Fields
+from xdmigrate_plans.templates import Fields, expand
 from xdmigrate_plans.textfile import located
 
 if TYPE_CHECKING:
-    from xdmigrate_plans.endpoints import Auth
+    from xdmigrate_plans.auth import Auth, DeviceCode, OAuth
     from xdmigrate_plans.plan import Plan, PlannedMailbox, Side
 
 
@@ -24,6 +27,42 @@ class Resolve(Protocol):
     def resolve(self, reference: str, fields: Fields) -> str:
         """The secret behind a reference, for one account."""
 
+    def document(self, reference: str, fields: Fields) -> str:
+        """The same with all its lines, for keys and certificates."""
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """What an OAuth flow is asked with: its settings, its secret, and for whom. Equal ones share one token."""
+
+    endpoint: str
+    flow: str
+    scope: str
+    tenant: str = ""
+    client_id: str = ""
+    authority: str = ""
+    subject: str = ""  # whose token it is; empty: one token serves all accounts
+    secret: str = field(repr=False, default="")  # client secret, JSON key, or the stamp of a sign-in
+    certificate: str = field(repr=False, default="")  # PEM with private key and certificate, instead of a secret
+
+
+class Tokens(Protocol):
+    """Makes tokens; `xdmigrate.access.tokens.Tokens` is the real one."""
+
+    def printed(self, endpoint: str, identity: str, ask: Callable[[], str]) -> Token:
+        """The token that `ask` tells; one for each identity."""
+
+    def granted(self, grant: Grant) -> Token:
+        """The token that an OAuth flow gives; one for each grant."""
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """A login, and what a person has to change when it was rejected."""
+
+    login: Login
+    secret: str = field(repr=False)  # empty: only the token itself tells
+
 
 def store_name(side: Side, address: str) -> str:
     """The name in the plan's store of one account's own password, as CSV rows and people give it."""
@@ -31,20 +70,23 @@ def store_name(side: Side, address: str) -> str:
 
 
 def endpoint(plan: Plan, name: str) -> Endpoint:
-    """The endpoint for its connector: its settings as plain values, without password, with a path to `ca` that works.
+    """The endpoint for its connector: its settings as plain values, without secrets, with a path to `ca` that works.
 
     Raises KeyError when the plan has no endpoint of this name.
     """
     described = plan.endpoints[name]
     settings: dict[str, Any] = described.described()
     connector: str = settings.pop("connector")
-    settings.get("auth", {}).pop("password", None)
+    for key in ("password", "token", "oauth"):
+        settings.get("auth", {}).pop(key, None)
     if described.ca:
         settings["ca"] = str(located(described.ca, plan.directory))
     return Endpoint(name, connector, settings)
 
 
-def login(plan: Plan, side: Side, kind: str, mailbox: PlannedMailbox, resolve: Resolve) -> Login:
+def credentials(
+    plan: Plan, side: Side, kind: str, mailbox: PlannedMailbox, resolve: Resolve, *, tokens: Tokens
+) -> Credentials:
     """The login of one account. Its own user and password (from a CSV) win over the endpoint's.
 
     Raises SecretUnreadable, naming endpoint and mailbox.
@@ -52,14 +94,17 @@ def login(plan: Plan, side: Side, kind: str, mailbox: PlannedMailbox, resolve: R
     name = plan.endpoint_name(side, kind)
     auth = plan.endpoints[name].auth
     address = mailbox.address(side)
-    fields = Fields.of(address)
+    user, acts_for = login_name(plan, side, mailbox, kind), authorized(plan, side, mailbox, kind)
     try:
-        password = resolve.stored(store_name(side, address)) or _shared_password(auth, fields, resolve)
+        own = resolve.stored(store_name(side, address))
+        if own or auth is None or not (auth.token or auth.oauth):
+            password = own or _shared_password(auth, Fields.of(address), resolve)
+            return Credentials(Login(address, user, password, acts_for), password)
+        token, secret = _token(name, auth, Fields.of(address), resolve, tokens)
     except SecretUnreadable as error:
         error.endpoint, error.mailbox = name, address
         raise
-    user = login_name(plan, side, mailbox, kind)
-    return Login(address, user, password, authorized(plan, side, mailbox, kind))
+    return Credentials(Login(address, user, authorize_as=acts_for, token=token), secret)
 
 
 def _shared_password(auth: Auth | None, fields: Fields, resolve: Resolve) -> str:
@@ -70,3 +115,50 @@ def _shared_password(auth: Auth | None, fields: Fields, resolve: Resolve) -> str
         remedy = "write `auth: {password: …}` at the endpoint, or `xdmigrate secret PLAN set SIDE:ADDRESS`"
         raise SecretUnreadable(f"there is no password for '{fields.address}'", remedy=remedy)
     return resolve.resolve(auth.password, fields)
+
+
+def _token(endpoint: str, auth: Auth, fields: Fields, resolve: Resolve, tokens: Tokens) -> tuple[Token, str]:
+    """The token of one account, and the secret by which it is got."""
+    if auth.oauth is not None:
+        grant = _grant(endpoint, auth.oauth, fields, resolve)
+        return tokens.granted(grant), grant.secret or grant.certificate
+    reference = auth.token or ""
+    return tokens.printed(endpoint, expand(reference, fields), lambda: resolve.resolve(reference, fields)), ""
+
+
+def _grant(endpoint: str, oauth: OAuth, fields: Fields, resolve: Resolve) -> Grant:
+    """The flow's settings with its secret fetched."""
+    match oauth.flow:
+        case "client-credentials":
+            secret = resolve.resolve(oauth.client_secret, fields) if oauth.client_secret else ""
+            pem = resolve.document(oauth.certificate, fields) if oauth.certificate else ""
+            return Grant(
+                endpoint,
+                oauth.flow,
+                oauth.scope,
+                oauth.tenant,
+                oauth.client_id,
+                oauth.authority,
+                secret=secret,
+                certificate=pem,
+            )
+        case "google-service-account":
+            key = resolve.document(oauth.key, fields)
+            return Grant(endpoint, oauth.flow, oauth.scope, subject=expand(oauth.subject, fields), secret=key)
+        case "device-code":
+            found = signin.parse(resolve.stored(signin.name(endpoint, fields.address)), fields.address)
+            return device_grant(endpoint, oauth, fields.address, found.stamp)
+
+
+def device_grant(endpoint: str, oauth: DeviceCode, address: str, stamp: str = "") -> Grant:
+    """What a person signs in with, for one account; `stamp` tells one sign-in from the next."""
+    return Grant(
+        endpoint,
+        oauth.flow,
+        oauth.scope,
+        oauth.tenant,
+        oauth.client_id,
+        oauth.authority,
+        subject=address,
+        secret=stamp,
+    )

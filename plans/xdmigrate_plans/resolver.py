@@ -8,7 +8,7 @@ import selectors
 import signal
 import subprocess
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from xdmigrate.errors import SecretUnreadable
@@ -52,6 +52,13 @@ class Resolver:
 
     def resolve(self, reference: str, fields: Fields) -> str:
         """The secret for the account that `fields` describes. Raises SecretUnreadable, which never quotes it."""
+        return self._found(reference, fields, _first_line)
+
+    def document(self, reference: str, fields: Fields) -> str:
+        """The same with all its lines where a file or a command gives it, for keys and certificates."""
+        return self._found(reference, fields, _text)
+
+    def _found(self, reference: str, fields: Fields, cut: Callable[[bytes], str]) -> str:
         try:
             parsed = parse(reference)
         except NotAReference as error:
@@ -65,7 +72,8 @@ class Resolver:
         }[parsed.scheme]
         remedy = _REMEDIES[parsed.scheme]
         try:
-            secret = fetch(parsed, fields)
+            found = fetch(parsed, fields)
+            secret = cut(found) if isinstance(found, bytes) else found
         except SecretUnreadable as error:
             error.remedy = error.remedy or remedy
             raise
@@ -79,12 +87,12 @@ class Resolver:
         name = expand(reference.place, fields)
         return None if name == keys.VARIABLE else self._environ.get(name)
 
-    def _from_file(self, reference: Reference, fields: Fields) -> str | None:
+    def _from_file(self, reference: Reference, fields: Fields) -> bytes:
         if any("/" in value or value in (".", "..") for value in _used(reference, fields)):
             remedy = "name the file without fields, or keep this secret in the store"
             raise SecretUnreadable(f"the address '{fields.address}' cannot be part of a file name", remedy=remedy)
         path = located(expand(reference.place, fields), self._directory)
-        return _first_line(private.read(path, MAX_SECRET))
+        return private.read(path, MAX_SECRET)
 
     def _from_keyring(self, reference: Reference, fields: Fields) -> str | None:
         service, _, name = expand(reference.place, fields).partition("/")
@@ -93,9 +101,9 @@ class Resolver:
     def _from_store(self, reference: Reference, fields: Fields) -> str | None:
         return self._vault.get(expand(reference.place, fields))
 
-    def _from_command(self, reference: Reference, fields: Fields) -> str | None:
+    def _from_command(self, reference: Reference, fields: Fields) -> bytes:
         arguments = [_argument(template, fields) for template in reference.arguments]
-        return _first_line(_output(arguments, self._directory, self._command_seconds))
+        return _output(arguments, self._directory, self._command_seconds)
 
 
 def _named(reference: Reference, fields: Fields) -> str:
@@ -117,8 +125,12 @@ def _argument(template: str, fields: Fields) -> str:
 
 
 def _first_line(content: bytes) -> str:
+    return _text(content.partition(b"\n")[0].removesuffix(b"\r"))
+
+
+def _text(content: bytes) -> str:
     try:
-        return content.partition(b"\n")[0].removesuffix(b"\r").decode()
+        return content.decode()
     except UnicodeDecodeError:
         raise SecretUnreadable("a secret is not UTF-8 text") from None
 

@@ -28,10 +28,10 @@ def check(capabilities: bytes, rights: bytes, quota: bytes) -> list[Finding]:
     def script(talk: Talk) -> None:
         talk.log_in(capabilities)
         inbox(talk)
+        talk.expect(b"GETQUOTAROOT", b'* QUOTAROOT INBOX ""', b'* QUOTA "" ' + quota)
         talk.expect(b"MYRIGHTS", b"* MYRIGHTS INBOX " + rights)
         talk.select()
         talk.expect(b"UNSELECT")
-        talk.expect(b"GETQUOTAROOT", b'* QUOTAROOT INBOX ""', b'* QUOTA "" ' + quota)
         talk.expect(b"LIST", b'* LIST () "/" INBOX', b'* LIST () "/" "~bob"', b'* LIST () "/" "~bob/x"')
         talk.expect(b"LSUB")
         talk.expect(b"STATUS")
@@ -45,22 +45,88 @@ def test_a_good_account() -> None:
     findings = check(capabilities, b"lrswipkxtecda", b"(STORAGE 10 1000 MESSAGE 5 100)")
     assert all(finding.ok for finding in findings)
     said = "\n".join(finding.text for finding in findings)
-    for words in (LOGIN.user, "MULTIAPPEND", "35651584", "without LIST-STATUS", "4096", "10 of 1000 KiB", "2 folders"):
+    for words in (LOGIN.user, "MULTIAPPEND", "35651584", "without MOVE", "4096", "10 of 1000 KiB", "2 folders"):
         assert words in said
-    assert {finding.topic for finding in findings} == {"login", "capabilities", "rights", "quota", "size-limit"}
+    topics = {finding.topic for finding in findings}
+    assert topics == {"login", "capabilities", "fallback", "rights", "quota", "room", "size-limit", "keywords"}
+    amounts = {finding.topic: finding.amount for finding in findings if finding.topic in ("room", "size-limit")}
+    assert amounts == {"room": 990 * 1024, "size-limit": 35651584}
 
 
 def test_missing_rights_and_a_full_mailbox_are_found_with_what_to_do() -> None:
-    findings = check(b"ACL QUOTA NAMESPACE UNSELECT", b"lrs", b"(STORAGE 950 1000)")
+    findings = check(b"ACL QUOTA NAMESPACE UNSELECT", b"lrs", b"(STORAGE 1000 1000 MESSAGE 95 100)")
     bad = [finding for finding in findings if not finding.ok]
     assert [finding.topic for finding in bad] == ["rights", "quota"]
     assert "lacking witk" in bad[0].text
     assert all(finding.remedy for finding in bad)
+    worth_knowing = [finding for finding in findings if finding.ok and finding.remedy]
+    assert ["95 of 100 messages" in finding.text for finding in worth_knowing] == [True]
 
 
 def test_rights_of_the_older_rfc_are_understood() -> None:
     findings = check(b"ACL QUOTA NAMESPACE UNSELECT", b"lrswicd", b"(STORAGE 1 1000)")
     assert all(finding.ok for finding in findings)
+
+
+def source(capabilities: bytes, *steps: Callable[[Talk], object]) -> list[Finding]:
+    def script(talk: Talk) -> None:
+        talk.log_in(b"NAMESPACE LIST-STATUS " + capabilities)
+        inbox(talk)
+        for step in steps:
+            step(talk)
+
+    with Scripted(script) as server:
+        return ImapConnector().check(server.endpoint, LOGIN, writable=False)
+
+
+def listing(talk: Talk) -> None:
+    """INBOX and two folders, of which one is only a name."""
+    lines = [b'* LIST () "/" INBOX', b'* LIST () "/" Box', b'* LIST (\\Noselect) "/" Names']
+    sizes = [
+        b"* STATUS INBOX (MESSAGES 2 UIDNEXT 3 UIDVALIDITY 7)",
+        b"* STATUS Box (MESSAGES 5 UIDNEXT 9 UIDVALIDITY 7)",
+    ]
+    talk.expect(b"LIST", *lines, *sizes)
+
+
+def examined(*flags: bytes, text: bytes = b"OK done") -> Callable[[Talk], object]:
+    def step(talk: Talk) -> None:
+        assert talk.command().startswith(b"EXAMINE ")
+        talk.ok(*[b"* FLAGS (" + each + b")" for each in flags], text=text)
+
+    return step
+
+
+def test_a_source_tells_its_size_and_its_keywords() -> None:
+    def sizes(talk: Talk) -> None:
+        talk.expect(rb'STATUS "INBOX" \(SIZE\)', b"* STATUS INBOX (SIZE 1000)")
+        talk.expect(rb'STATUS "Box" \(SIZE\)', b"* STATUS Box (SIZE 4294967296)")
+
+    steps = (listing, listing, sizes, examined(b"\\Seen $Work"), examined(b"$WORK Later \\Draft"))
+    findings = source(b"STATUS=SIZE", *steps)
+    assert all(finding.ok for finding in findings)
+    told = {finding.topic: finding for finding in findings}
+    assert (told["size"].amount, told["size"].text) == (4294968296, "7 messages in 2 folders, 4294968296 bytes")
+    assert told["keywords"].names == ("$work", "later")
+
+
+def test_folders_that_cannot_be_read_are_named() -> None:
+    def rights(talk: Talk) -> None:
+        talk.expect(b'MYRIGHTS "INBOX"', b"* MYRIGHTS INBOX lr")
+        talk.expect(b'MYRIGHTS "Box"', b"* MYRIGHTS Box l")
+
+    def quota(talk: Talk) -> None:
+        talk.expect(b"GETQUOTAROOT", b'* QUOTA "" (STORAGE 12 0)')
+
+    def mine(talk: Talk) -> None:
+        talk.expect(b"MYRIGHTS", b"* MYRIGHTS INBOX lr")
+
+    closed = examined(text=b"NO [SERVERBUG] broken index")
+    findings = source(b"ACL QUOTA", quota, mine, listing, listing, rights, examined(b"\\Seen"), closed)
+    bad = [finding for finding in findings if not finding.ok]
+    assert [finding.text for finding in bad] == ["no right to read “Box”", "cannot open “Box”"]
+    assert all(finding.remedy for finding in bad)
+    assert [finding.amount for finding in findings if finding.topic == "size"] == [12 * 1024]
 
 
 # --- the auditor ------------------------------------------------------------------------------------------------
