@@ -8,7 +8,7 @@ from typing import Self
 
 from xdmigrate.errors import FolderUnusable
 from xdmigrate.model import Folder, Role
-from xdmigrate_imap import tokens, uids
+from xdmigrate_imap import gmail, tokens, uids
 from xdmigrate_imap.conversation import Reply
 from xdmigrate_imap.grammar import astring
 from xdmigrate_imap.naming import shown, wire_name
@@ -58,21 +58,40 @@ def status(session: Session, folder: Folder) -> Folder:
     Of an open mailbox a server may tell only what this session has seen, so it is left first.
     """
     session.close_folder()
-    reply = session.command(f"look at folder {shown(folder)}", b"STATUS", astring(wire_name(folder)), _asked(session))
+    reply = session.command(f"look at folder {shown(folder)}", *status_of_one(session, wire_name(folder)))
+    return look(session, folder, reply)
+
+
+def look(session: Session, folder: Folder, reply: Reply) -> Folder:
+    """The folder with what the answer to STATUS tells."""
     with session.parsing():
-        found = _statuses(reply)
-        return _with_status(folder, found.get(_key(wire_name(folder)), {}))
+        found = _statuses(reply).get(_key(wire_name(folder)), {})
+        return _with_status(folder, {**_object_id_apart(session, folder), **found})
 
 
 def find(session: Session, name: bytes) -> Folder | None:
     """The folder of this name as it is listed, its case as the server tells it; None when there is none."""
-    reply = session.command("list a folder", b"LIST", b'""', astring(name))
+    reply = session.command("list a folder", *list_one(name))
+    listed = choose(session, name, reply)
+    return status(session, listed) if listed is not None else None
+
+
+def list_one(name: bytes) -> tuple[bytes, ...]:
+    """The command that lists a folder; `choose` reads its answer."""
+    return (b"LIST", b'""', astring(name))
+
+
+def status_of_one(session: Session, name: bytes) -> tuple[bytes, ...]:
+    """The command that asks for a folder's status; `look` reads its answer."""
+    return (b"STATUS", astring(name), _asked(session))
+
+
+def choose(session: Session, name: bytes, reply: Reply) -> Folder | None:
+    """Which of the listed folders has this name, without its status; None when none that holds messages has."""
     with session.parsing():
         alike = [each for each in map(Listed.of, reply.named(b"LIST")) if each.name.lower() == name.lower()]
     exact = [each for each in alike if each.name == name] or alike
-    if not exact or not exact[0].selectable:
-        return None
-    return status(session, _folder(session, exact[0], set()))
+    return _folder(session, exact[0], set()) if exact and exact[0].selectable else None
 
 
 def _listing(session: Session) -> tuple[list[tuple[Folder, Listed]], int]:
@@ -81,10 +100,17 @@ def _listing(session: Session) -> tuple[list[tuple[Folder, Listed]], int]:
     with session.parsing():
         listed = {each.name: each for each in map(Listed.of, reply.named(b"LIST")) if each.name}
         statuses = _statuses(reply)
+    if gmail.tells_uses_by_xlist(session):
+        _add_uses(session, listed)
     names = session.names
     mine = [each for each in listed.values() if names.is_personal(each.name)]
     if not session.can("LIST-STATUS"):
         statuses = _status_of_each(session, [each.name for each in mine if each.selectable])
+    elif _object_ids_apart(session):
+        apart = session.command("list the folders", b"LIST", b'""', b'"*"', b"RETURN", b"(STATUS (MAILBOXID))")
+        with session.parsing():
+            ids = _statuses(apart)
+        statuses = {name: {**ids.get(name, {}), **told} for name, told in statuses.items()}
     with session.parsing():
         found = [(_folder(session, each, subscribed), each) for each in mine]
         return [(_with_status(f, statuses.get(_key(each.name), {})), each) for f, each in found], len(listed) - len(
@@ -109,6 +135,16 @@ def _list(session: Session) -> tuple[Reply, set[bytes]]:
         return reply, {each.name for each in listed if b"\\subscribed" in each.attributes}
 
 
+def _add_uses(session: Session, listed: dict[bytes, Listed]) -> None:
+    """Special uses where LIST does not tell them. XLIST shows INBOX under a name of its own, which is left out."""
+    reply = session.conversation.execute(b"XLIST", b'""', b'"*"')
+    with session.parsing():
+        for each in map(Listed.of, reply.named(b"XLIST")):
+            if each.name in listed:
+                known = listed[each.name]
+                listed[each.name] = Listed(known.name, known.attributes | gmail.plainly(each.attributes))
+
+
 def _subscribed(session: Session) -> set[bytes]:
     reply = session.conversation.execute(b"LSUB", b'""', b'"*"')
     with session.parsing():
@@ -128,9 +164,28 @@ def _asked(session: Session) -> bytes:
     wanted = [b"MESSAGES", b"UIDNEXT", b"UIDVALIDITY"]
     if session.has_modseq:
         wanted.append(b"HIGHESTMODSEQ")
-    if session.can("OBJECTID"):
+    if session.can("OBJECTID") and not _object_ids_apart(session):
         wanted.append(b"MAILBOXID")
     return b"(" + b" ".join(wanted) + b")"
+
+
+def _object_ids_apart(session: Session) -> bool:
+    """Whether MAILBOXID must be asked for by a command of its own.
+
+    Cyrus 3.6, which alone announces X-REPLICATION, answers it with freed memory when the same command asks for
+    anything that makes it open the mailbox.
+    """
+    return session.can("OBJECTID") and session.can("X-REPLICATION")
+
+
+def _object_id_apart(session: Session, folder: Folder) -> dict[bytes, Value]:
+    """The MAILBOXID of a folder where it takes a command of its own, unless it is known."""
+    if not _object_ids_apart(session):
+        return {}
+    if folder.ref:
+        return {b"MAILBOXID": [folder.ref]}
+    reply = session.command(f"look at folder {shown(folder)}", b"STATUS", astring(wire_name(folder)), b"(MAILBOXID)")
+    return _statuses(reply).get(_key(wire_name(folder)), {})
 
 
 def _statuses(reply: Reply) -> dict[bytes, dict[bytes, Value]]:

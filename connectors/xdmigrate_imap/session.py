@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import Self
 
 from xdmigrate.errors import FolderUnusable, ProtocolError, XdmigrateError
-from xdmigrate.model import Folder, Login
+from xdmigrate.model import Folder, Login, Meter
 from xdmigrate_imap import tokens
+from xdmigrate_imap.appending import Proven
 from xdmigrate_imap.client import WiredClient
 from xdmigrate_imap.connect import open_client, peer_of
 from xdmigrate_imap.conversation import Conversation, Literals, Reply
@@ -33,17 +34,19 @@ class Opened:
     exists: int
     validity: int
     next_uid: int  # 0: not told
+    modseq: int  # HIGHESTMODSEQ (RFC 7162); 0: not told, or the mailbox has none
     permanent_flags: frozenset[str] | None  # lower-case; None: not told, which means all (RFC 3501 section 7.1)
 
 
 class Session:
     """A conversation with its state. Used by one thread at a time."""
 
-    def __init__(self, conversation: Conversation, capabilities: frozenset[str]) -> None:
+    def __init__(self, conversation: Conversation, capabilities: frozenset[str], meter: Meter | None = None) -> None:
+        self._meter = meter or Meter()
         self.conversation = conversation
         self.capabilities = capabilities
         self.opened: Opened | None = None
-        self.proven: set[tuple[bytes, bytes]] = set()  # mailbox and flags of which an APPEND was accepted
+        self.proven = Proven()
         self._permanent: dict[bytes, frozenset[str] | None] = {}
 
     @classmethod
@@ -51,7 +54,7 @@ class Session:
         """Connect and log in. Raises as `Connector.source`."""
         peer = peer_of(settings, login)
         client, capabilities = open_client(partial(WiredClient, peer=peer), settings, login, peer)
-        return cls(Conversation(client.wire, _literals(capabilities)), capabilities)
+        return cls(Conversation(client.wire, _literals(capabilities)), capabilities, settings.meter)
 
     @property
     def peer(self) -> Peer:
@@ -66,6 +69,18 @@ class Session:
     def has_modseq(self) -> bool:
         """CONDSTORE, which QRESYNC includes (RFC 7162)."""
         return self.can("CONDSTORE") or self.can("QRESYNC")
+
+    @cached_property
+    def tells_vanished(self) -> bool:
+        """QRESYNC, which is enabled when it is first asked for. It must be where no mailbox is open (RFC 5161).
+
+        From then on the server says VANISHED in place of EXPUNGE (RFC 7162 section 3.2.10).
+        """
+        if not self.can("QRESYNC"):
+            return False
+        self.close_folder()
+        reply = self.conversation.execute(b"ENABLE", b"QRESYNC")
+        return reply.ok and any(b"QRESYNC" in each.values for each in reply.named(b"ENABLED"))
 
     @property
     def append_limit(self) -> int | None:
@@ -106,15 +121,18 @@ class Session:
         except Malformed as error:
             raise self.conversation.malformed(error) from error
 
-    def open_folder(self, folder: Folder, *, writable: bool = False, fresh: bool = False) -> Opened:
+    def open_folder(
+        self, folder: Folder, *, writable: bool = False, fresh: bool = False, ahead: Sequence[bytes] = ()
+    ) -> Opened:
         """EXAMINE or SELECT the folder unless it is open already; `fresh` looks again.
 
+        `ahead` is a command in this folder that is begun right after: it is sent together with the opening.
         Raises AccessDenied, and FolderUnusable, also when the folder has other UIDs than `folder` says.
         """
         name = wire_name(folder)
         current = self.opened
         if current is None or current.name != name or fresh or (writable and current.read_only):
-            current = self._select(name, shown(folder), writable=writable)
+            current = self._select(name, shown(folder), writable=writable, ahead=ahead)
         if folder.validity and current.validity and current.validity != folder.validity:
             cause = f"folder {shown(folder)} was rebuilt (UIDVALIDITY {folder.validity} is now {current.validity})"
             raise self.peer.error(FolderUnusable, cause, "run again: it is listed and matched anew")
@@ -136,7 +154,7 @@ class Session:
         if current is None:
             return
         if self.can("UNSELECT"):
-            self.command("leave the folder", b"UNSELECT")
+            self.conversation.owe(b"UNSELECT")
             return
         harmless = current.read_only or self.conversation.execute(b"EXAMINE", astring(current.name)).ok
         if harmless and not self.conversation.execute(b"CLOSE").ok:
@@ -147,11 +165,18 @@ class Session:
         with contextlib.suppress(XdmigrateError, OSError):
             if self.conversation.wire.is_open and self.conversation.unfinished is None:
                 self.conversation.wire.send(self.conversation.tag() + b" LOGOUT\r\n")
-        self.conversation.wire.close()
+        wire = self.conversation.wire
+        wire.close()
+        self._meter.count(commands=self.conversation.commands, sent=wire.sent, received=wire.received)
 
-    def _select(self, name: bytes, display: str, *, writable: bool) -> Opened:
+    def _select(self, name: bytes, display: str, *, writable: bool, ahead: Sequence[bytes]) -> Opened:
         self.opened = None
-        reply = self.conversation.execute(b"SELECT" if writable else b"EXAMINE", astring(name))
+        self.conversation.forgive()  # RFC 3501 section 6.3.1: it leaves the mailbox that is open
+        reply = self.conversation.execute(b"SELECT" if writable else b"EXAMINE", astring(name), ahead=ahead)
+        return self.take_opened(name, display, reply, writable=writable)
+
+    def take_opened(self, name: bytes, display: str, reply: Reply, *, writable: bool) -> Opened:
+        """What the answer to SELECT or EXAMINE tells, which was the last command. Raises as `open_folder`."""
         self.must(reply.status, f"open folder {display}")
         with self.parsing():
             opened = _opened(name, reply, writable=writable)
@@ -194,6 +219,7 @@ def _opened(name: bytes, reply: Reply, *, writable: bool) -> Opened:
         exists=exists[-1] if exists else 0,
         validity=tokens.number(numbers.get("UIDVALIDITY", b"0")),
         next_uid=tokens.number(numbers.get("UIDNEXT", b"0")),
+        modseq=tokens.number(numbers.get("HIGHESTMODSEQ", b"0")),
         permanent_flags=_permanent(reply),
     )
 

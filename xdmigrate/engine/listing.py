@@ -35,3 +35,13 @@ def merged(heads: Iterator[Head], rows: Iterator[ItemRow]) -> Iterator[tuple[Hea
         else:
             yield head, row
             head, row = next(heads, None), next(rows, None)
+
+
+def left_out(alive: Iterator[bytes], rows: Iterator[ItemRow]) -> Iterator[ItemRow]:
+    """The rows whose id is not among those that exist. Both must ascend."""
+    ref = next(alive, None)
+    for row in rows:
+        while ref is not None and ref < row.source_id:
+            ref = next(alive, None)
+        if ref != row.source_id:
+            yield row

@@ -17,7 +17,7 @@ class How(Enum):
     SAME = "same"
     RENAMED = "renamed"  # proved by its permanent id
     MAYBE_RENAMED = "maybe-renamed"  # same validity, old name gone: the doer compares ids and sizes first
-    RENUMBERED = "renumbered"  # same name, another validity: ids must be matched anew
+    RENUMBERED = "renumbered"  # same folder, other ids: they must be matched anew
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,24 +45,40 @@ def recognise(known: Sequence[FolderRow], listed: Sequence[Folder]) -> tuple[lis
 
 
 def _by_ref(folder: Folder, rows: Sequence[FolderRow], _listed: Sequence[Folder]) -> Recognised | None:
-    row = next((r for r in rows if folder.ref and r.ref == folder.ref), None)
+    row = _closest(folder, [r for r in rows if folder.ref and r.ref == folder.ref])
     if row is None:
         return None
-    if row.validity != folder.validity:
+    if not _ids_go_on(row, folder):
         return Recognised(folder, How.RENUMBERED, row)
     return Recognised(folder, How.SAME if row.path == folder.path else How.RENAMED, row)
 
 
 def _by_path(folder: Folder, rows: Sequence[FolderRow], listed: Sequence[Folder]) -> Recognised | None:
-    named = [r for r in rows if r.path == folder.path and r.kind == folder.kind]
-    row = next((r for r in named if r.validity == folder.validity), named[0] if named else None)
+    row = _closest(folder, [r for r in rows if r.path == folder.path and r.kind == folder.kind])
     if row is None or (row.ref and folder.ref):
         return None  # both have permanent ids, and they differ: another folder took the name
     if row.validity == folder.validity:
-        return Recognised(folder, How.SAME, row)
+        return Recognised(folder, How.SAME if _ids_go_on(row, folder) else How.RENUMBERED, row)
     if any(f.validity == row.validity and f.path != row.path for f in listed):
         return None  # the folder moved on under another name and a new one took its place
     return Recognised(folder, How.RENUMBERED, row)
+
+
+def _ids_go_on(row: FolderRow, folder: Folder) -> bool:
+    """Whether an id still means the same item.
+
+    Not under another validity; nor when the next id is lower than it was: then the store was restored from a backup and
+    gives ids of items that we know to others (RFC 3501 section 2.3.1.1 forbids it; it happens).
+    """
+    return row.validity == folder.validity and not (folder.next_id and folder.next_id < row.next_id)
+
+
+def _closest(folder: Folder, rows: Sequence[FolderRow]) -> FolderRow | None:
+    """Of several incarnations, left by a run that was stopped while it matched ids anew, the latest."""
+    return next(
+        (row for row in rows if _ids_go_on(row, folder)),
+        next((row for row in rows if row.validity == folder.validity), rows[0] if rows else None),
+    )
 
 
 def _by_validity(folder: Folder, rows: Sequence[FolderRow], _listed: Sequence[Folder]) -> Recognised | None:

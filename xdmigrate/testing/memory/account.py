@@ -23,6 +23,7 @@ class World:
         self.lock = RLock()
         self._validities = count(1001)
         self._folder_ids = count(1)
+        self._objects = count(1)
         self._now = datetime(2024, 1, 1, tzinfo=timezone(timedelta(hours=1)))
 
     def now(self) -> datetime:
@@ -32,6 +33,9 @@ class World:
 
     def new_validity(self) -> int:
         return next(self._validities)
+
+    def new_identity(self) -> bytes:
+        return b"O%d" % next(self._objects)
 
     def new_folder_id(self) -> bytes:
         return b"F%d" % next(self._folder_ids)
@@ -79,13 +83,19 @@ class Account:
                 self._create_one(path[:depth], kind)
             return self._create_one(path, kind, role)
 
-    def _allow(self, path: Path) -> None:
+    def allows(self, path: Path) -> bool:
+        """Whether a folder may have this path."""
+        return bool(path) and all(map(self._allowed, path))
+
+    def _allowed(self, level: str) -> bool:
         powers = self.world.powers
-        for level in path or ("",):
-            fits = not powers.name_limit or len(level.encode()) <= powers.name_limit
-            split = powers.delimiter and powers.delimiter in level
-            if not level or "\0" in level or split or not fits or powers.forbidden(level):
-                raise FolderUnusable(f"the server allows no folder called {level!r}", mailbox=self.name)
+        fits = not powers.name_limit or len(level.encode()) <= powers.name_limit
+        split = bool(powers.delimiter) and powers.delimiter in level
+        return bool(level) and "\0" not in level and fits and not split and not powers.forbidden(level)
+
+    def _allow(self, path: Path) -> None:
+        if not self.allows(path):
+            raise FolderUnusable(f"the server allows no folder called {'/'.join(path)!r}", mailbox=self.name)
 
     def _create_one(self, path: Path, kind: Kind, role: Role | None = None) -> Box:
         known = self._boxes.get(self._key(path))
@@ -132,15 +142,27 @@ class Account:
         with self.world.lock:
             powers = self.world.powers
             kept = listed_flags(flags, keywords=powers.keywords)
-            return self.box(path).add(data, kept, date or self.world.now(), ordered=powers.ordered_ids)
+            name = self.world.new_identity() if powers.labels else b""
+            moment = date or self.world.now()
+            return self.box(path).add(data, kept, moment, ordered=powers.ordered_ids, identity=name)
+
+    def label(self, path: Path, ref: bytes, to: Path) -> bytes:
+        """Show an item in another folder as well, as a server with labels does; its id there."""
+        with self.world.lock:
+            kept, ordered = self.box(path).items[ref], self.world.powers.ordered_ids
+            return self.box(to).add(kept.data, kept.flags, kept.date, ordered=ordered, identity=kept.identity)
 
     def flag(self, path: Path, ref: bytes, add: Iterable[str] = (), remove: Iterable[str] = ()) -> None:
         """Set and clear flags of an item."""
         with self.world.lock:
-            box, keywords = self.box(path), self.world.powers.keywords
+            item, keywords = self.box(path).items[ref], self.world.powers.keywords
             drop = {flag.lower() for flag in remove}
-            kept = {flag for flag in box.items[ref].flags if flag.lower() not in drop}
-            box.set_flags(ref, listed_flags(kept | set(add), keywords=keywords))
+            kept = {flag for flag in item.flags if flag.lower() not in drop}
+            flags = listed_flags(kept | set(add), keywords=keywords)
+            self.box(path).set_flags(item.ref, flags)
+            for box in self._boxes.values() if item.identity else ():  # one object, wherever it is shown
+                for ref_there in [one.ref for one in box.items.values() if one.identity == item.identity]:
+                    box.set_flags(ref_there, flags)
 
     def delete(self, path: Path, ref: bytes) -> None:
         """Remove an item for good."""
@@ -152,7 +174,8 @@ class Account:
         """Move an item to another folder, where it gets a new id (RFC 6851); that id."""
         with self.world.lock:
             kept, box = self.box(path).items[ref], self.box(to)
-            new = box.add(kept.data, kept.flags, kept.date, ordered=self.world.powers.ordered_ids)
+            ordered = self.world.powers.ordered_ids
+            new = box.add(kept.data, kept.flags, kept.date, ordered=ordered, identity=kept.identity)
             self.box(path).discard(ref)
             return new
 

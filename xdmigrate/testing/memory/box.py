@@ -9,7 +9,7 @@ from datetime import datetime
 from hashlib import sha256
 from itertools import islice
 
-from xdmigrate.model import Folder, Head, Kind, Path, Role
+from xdmigrate.model import UNTOLD, Folder, Head, Kind, Path, Role
 from xdmigrate.testing.memory.powers import Powers
 
 SYSTEM_FLAGS = {flag.lower(): flag for flag in ("\\Seen", "\\Answered", "\\Flagged", "\\Deleted", "\\Draft")}
@@ -32,10 +32,16 @@ class Kept:
     data: bytes
     flags: frozenset[str]
     date: datetime
+    added: int  # the box's change counter when it came
     changed: int  # the box's change counter when it last changed
+    identity: bytes = b""  # of an object that may be shown in several folders
 
     def head(self) -> Head:
-        return Head(self.ref, len(self.data), self.flags, self.date)
+        return Head(self.ref, len(self.data), self.flags, self.date, identity=self.identity)
+
+    def bare_head(self) -> Head:
+        """What a listing tells that leaves out what cannot have changed."""
+        return Head(self.ref, UNTOLD, self.flags)
 
 
 @dataclass(slots=True)
@@ -52,6 +58,8 @@ class Box:
     items: dict[bytes, Kept] = field(default_factory=dict)
     keys: dict[bytes, bytes] = field(default_factory=dict)  # idempotency key -> ref
     gone: list[tuple[int, bytes]] = field(default_factory=list)  # (change counter, ref) of every removal
+    grants: dict[str, str] = field(default_factory=dict)  # identifier -> RFC 4314 rights
+    notes: dict[str, bytes] = field(default_factory=dict)  # RFC 5464 entry -> value
     next_number: int = 1
     changes: int = 1
 
@@ -62,11 +70,11 @@ class Box:
             return number.to_bytes(4, "big")
         return sha256(b"%d:%d" % (self.validity, number)).digest()[:12]
 
-    def add(self, data: bytes, flags: frozenset[str], date: datetime, *, ordered: bool) -> bytes:
+    def add(self, data: bytes, flags: frozenset[str], date: datetime, *, ordered: bool, identity: bytes = b"") -> bytes:
         """Store an item; its new id."""
         self.changes += 1
         ref = self._new_ref(ordered=ordered)
-        self.items[ref] = Kept(ref, data, flags, date, self.changes)
+        self.items[ref] = Kept(ref, data, flags, date, self.changes, self.changes, identity)
         return ref
 
     def set_flags(self, ref: bytes, flags: frozenset[str]) -> None:
@@ -90,7 +98,7 @@ class Box:
         self.keys.clear()
         self.gone.clear()
         for item in kept:
-            self.add(item.data, item.flags, item.date, ordered=ordered)
+            self.add(item.data, item.flags, item.date, ordered=ordered, identity=item.identity)
 
     def ascending(self, floor: bytes = b"") -> Iterator[Kept]:
         """The items there are now with ref >= `floor`, ascending by ref."""

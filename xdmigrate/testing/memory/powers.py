@@ -40,6 +40,9 @@ class Powers:
     subscriptions: bool = True
     rename: bool = True
     move: bool = True
+    labels: bool = False
+    grants: bool = True
+    notes: bool = True
     idempotency: bool = False
     delimiter: str = "/"
     name_limit: int = 0
@@ -48,8 +51,12 @@ class Powers:
     rewrites: str = ""  # in words, what `rewrite` does
     rewrite: Callable[[bytes], bytes] = keeps_every_byte
     refuse: Callable[[bytes], str] = takes_everything  # a quarantine reason for these bytes; empty: take them
+    names_vanished: bool = True  # False: deltas tell what is alive instead of what has vanished
+    known_sizes: bool = True  # False: of items that a cursor has seen, listings of changes tell only id and flags
     unreadable: Callable[[bytes], bool] = never  # True: the body of such an item cannot be fetched
     forbidden: Callable[[str], bool] = never  # True: no folder level may be called so
+    tells_names: bool = True  # False: that a name is forbidden is found out by creating the folder
+    stranger: Callable[[str], bool] = never  # True: nobody of this name can be given rights
     case_sensitive: bool = True  # False: "Sent" and "sent" are one folder
     folder_ids: bool = True  # folders have a permanent id (RFC 8474)
     tells_size_limit: bool = True  # False: the limit is found out by refusals
@@ -70,6 +77,10 @@ class Powers:
             subscriptions=self.subscriptions,
             rename=self.rename,
             move=self.move,
+            identities=self.labels,
+            labels=self.labels,
+            grants=self.grants,
+            notes=self.notes,
             idempotency=self.idempotency,
             size_limit=self.size_limit if self.tells_size_limit else None,
             rewrites=self.rewrites,

@@ -9,10 +9,10 @@ from typing import Never
 
 from xdmigrate.contract import Features
 from xdmigrate.errors import ConnectionLost, FolderUnusable, ItemRefused
-from xdmigrate.model import Body, Changes, Folder, Head, Item
+from xdmigrate.model import Body, Changes, Folder, Head, Item, Sharing
 from xdmigrate.testing.bodies import BytesBody
 from xdmigrate.testing.memory.account import Account
-from xdmigrate.testing.memory.box import Box
+from xdmigrate.testing.memory.box import Box, Kept
 from xdmigrate.testing.memory.powers import Powers
 from xdmigrate.testing.memory.server import Session
 
@@ -60,30 +60,37 @@ class MemorySource:
             return account.box(folder.path).listed(self._powers)
 
     def heads(self, folder: Folder, floor: bytes = b"") -> Iterator[Head]:
-        return self._heads(folder, floor if self._powers.ordered_ids else b"")
+        return (kept.head() for kept in self._listed(folder, floor if self._powers.ordered_ids else b""))
 
-    def _heads(self, folder: Folder, floor: bytes = b"", changed_after: int = 0) -> Iterator[Head]:
+    def _listed(self, folder: Folder, floor: bytes = b"", changed_after: int = 0) -> Iterator[Kept]:
         while True:
             with self._account() as account:
                 kept = self._box(account, folder).ascending(floor)
-                found = list(islice((one.head() for one in kept if one.changed > changed_after), STEP))
+                found = list(islice((one for one in kept if one.changed > changed_after), STEP))
             yield from found
             if len(found) < STEP:
                 return
             floor = found[-1].ref + b"\0"  # the least ref above it
 
     def changes(self, folder: Folder, cursor: bytes = b"") -> Changes:
+        powers = self._powers
         with self._account() as account:
             box = self._box(account, folder)
-            if not self._powers.deltas:
-                return Changes(b"", complete=True, heads=self._heads(folder))
             stamp = b"%d:%d:" % (box.validity, account.cursor_epoch)
             now = stamp + b"%d" % box.changes
             if not cursor.startswith(stamp):
-                return Changes(now, complete=True, heads=self._heads(folder))
+                return Changes(now, complete=True, heads=self.heads(folder))
             since = int(cursor[len(stamp) :])
             gone = tuple(ref for changed, ref in box.gone if changed > since)
-        return Changes(now, complete=False, heads=self._heads(folder, changed_after=since), vanished=gone)
+            count = len(box.items)
+        listed = self._listed(folder, changed_after=since if powers.deltas else 0)
+        heads = (kept.head() if powers.known_sizes or kept.added > since else kept.bare_head() for kept in listed)
+        if not powers.deltas:
+            return Changes(now, complete=True, heads=heads)
+        if powers.names_vanished:
+            return Changes(now, complete=False, heads=heads, vanished=gone, count=count)
+        alive = (kept.ref for kept in self._listed(folder))
+        return Changes(now, complete=False, heads=heads, alive=alive, count=count)
 
     def read(self, folder: Folder, refs: Sequence[bytes]) -> Iterator[Item]:
         with self._account() as account:
@@ -105,6 +112,12 @@ class MemorySource:
         if self._powers.unreadable(data):
             return _UnreadableBody(len(data))
         return BytesBody(data, alive=lambda: self._stream == number)
+
+    def sharing(self, folder: Folder) -> Sharing:
+        powers = self._powers
+        with self._account() as account:
+            box = account.box(folder.path)
+            return Sharing(dict(box.grants) if powers.grants else {}, dict(box.notes) if powers.notes else {})
 
     def close(self) -> None:
         self._stream += 1

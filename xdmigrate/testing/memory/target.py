@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from types import TracebackType
 from typing import Self
 
-from xdmigrate.contract import Accepted, Intent, Receipt, Refused, Stored
+from xdmigrate.contract import Accepted, Declined, Intent, Receipt, Refused, Stored
 from xdmigrate.errors import AccessDenied, FolderUnusable, QuotaExceeded
-from xdmigrate.model import FlagChange, Folder, Head, Item, Kind, Path, Role
+from xdmigrate.model import FlagChange, Folder, Head, Item, Kind, Path, Role, Sharing
 from xdmigrate.testing.bodies import whole
 from xdmigrate.testing.memory.account import Account
 from xdmigrate.testing.memory.box import Box, listed_flags
@@ -22,6 +22,11 @@ class MemoryTarget(MemorySource):
     def _must_write(self) -> None:
         if not self._powers.writable:
             raise AccessDenied("the account may not write", mailbox=self._session.account.name)
+
+    def refuses(self, paths: Sequence[Path]) -> set[Path]:
+        powers = self._powers
+        with self._account() as account:
+            return {path for path in paths if powers.tells_names and not account.allows(path)}
 
     def create_folder(self, path: Path, kind: Kind = Kind.MAIL, *, role: Role | None = None) -> Folder:
         with self._account() as account:
@@ -56,6 +61,11 @@ class MemoryTarget(MemorySource):
                 if change.ref in box.items:
                     account.flag(folder.path, change.ref, change.add, change.remove)
 
+    def look_up(self, folder: Folder, refs: Sequence[bytes]) -> Iterator[Head]:
+        with self._account() as account:
+            items = self._box(account, folder).items
+            return iter([items[ref].head() for ref in sorted(set(refs)) if ref in items])
+
     def move(self, folder: Folder, refs: Sequence[bytes], to: Folder) -> dict[bytes, bytes]:
         with self._account() as account:
             self._must_write()
@@ -70,6 +80,17 @@ class MemoryTarget(MemorySource):
             box = self._box(account, folder)
             for ref in refs:
                 box.discard(ref)
+
+    def share(self, folder: Folder, more: Sharing) -> list[Declined]:
+        powers = self._powers
+        with self._account() as account:
+            self._must_write()
+            box = account.box(folder.path)
+            for name, rights in more.grants.items():
+                if not powers.stranger(name):
+                    box.grants[name] = "".join(sorted({*box.grants.get(name, ""), *rights}))
+            box.notes.update(more.notes)
+        return [Declined(name, "nobody is called so") for name in more.grants if powers.stranger(name)]
 
     def batch(self) -> int:
         """How many items a writer gathers before it sends them."""
