@@ -6,13 +6,46 @@ k equal items on the target and n on the source make min(k, n) pairs: ten exact 
 from __future__ import annotations
 
 import itertools
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections import defaultdict
-from collections.abc import Hashable, Iterable, Mapping, Sequence
-from typing import TypeVar
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from typing import Protocol, TypeVar
 
 Key = TypeVar("Key")
 Content = TypeVar("Content", bound=Hashable)
+
+AT_ONCE = 1000
+"""Candidates compared in one step; all items of one size are always in the same step."""
+
+
+class Sized(Protocol):
+    """Something whose size in bytes is known."""
+
+    @property
+    def size(self) -> int: ...
+
+
+Wanted = TypeVar("Wanted", bound=Sized)
+Found = TypeVar("Found", bound=Sized)
+
+
+def by_size(wanted: Iterable[Wanted], found: Iterable[Found]) -> Iterator[tuple[list[Wanted], list[Found]]]:
+    """Candidates of both sides, cut between sizes into steps of about AT_ONCE; sizes of one side alone are left out."""
+    mine: defaultdict[int, list[Wanted]] = defaultdict(list)
+    theirs: defaultdict[int, list[Found]] = defaultdict(list)
+    for each in wanted:
+        mine[each.size].append(each)
+    for other in found:
+        theirs[other.size].append(other)
+    step: tuple[list[Wanted], list[Found]] = [], []
+    for size in sorted(mine.keys() & theirs.keys()):
+        step[0].extend(mine[size])
+        step[1].extend(theirs[size])
+        if len(step[0]) + len(step[1]) >= AT_ONCE:
+            yield step
+            step = [], []
+    if step[0]:
+        yield step
 
 
 def pair_equals(
@@ -64,3 +97,21 @@ def _absent(low: bytes, high: bytes, present: Sequence[bytes]) -> list[bytes]:
         return []
     inside = set(present[bisect_left(present, low) : bisect_left(present, high)])
     return [ref for ref in (number.to_bytes(4) for number in range(first + 1, last)) if ref not in inside]
+
+
+def gap_pairs(sent: Sequence[bytes], paired: Mapping[bytes, bytes], free: Iterable[bytes]) -> list[tuple[bytes, bytes]]:
+    """Candidates for copies that the store altered: unpaired items, and the free ids in their place.
+
+    Between two found neighbours of a range stand as many ids, none absent, as there are unpaired items: they were given
+    to those items, in their order. That a stranger came between and an item was dropped must be ruled out otherwise.
+    """
+    known = [(position, paired[ref]) for position, ref in enumerate(sent) if ref in paired]
+    if any(len(ref) != 4 for _, ref in known) or known != sorted(known, key=lambda pair: pair[1]):
+        return []
+    pairs: list[tuple[bytes, bytes]] = []
+    present = sorted(free)
+    for (left, low), (right, high) in itertools.pairwise(known):
+        between, inside = sent[left + 1 : right], present[bisect_right(present, low) : bisect_left(present, high)]
+        if len(between) == len(inside) == int.from_bytes(high) - int.from_bytes(low) - 1:
+            pairs += zip(between, inside, strict=True)
+    return pairs
