@@ -10,19 +10,19 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
-from xdmigrate.contract import Accepted, Receipt, Refused, Stored
+from xdmigrate.contract import BUFFERED_BODY, Accepted, Receipt, Refused, Stored
 from xdmigrate.errors import ItemRefused, XdmigrateError
 from xdmigrate.model import Folder, Item
 from xdmigrate_imap import grammar, uids
 from xdmigrate_imap.appending import Appender, Batch, Entry, Way
-from xdmigrate_imap.bodies import hold
+from xdmigrate_imap.bodies import IN_FLIGHT, hold
 from xdmigrate_imap.naming import shown, wire_name
 from xdmigrate_imap.peer import meaning
 from xdmigrate_imap.session import Session
 from xdmigrate_imap.tokens import Status
 
-IN_FLIGHT = 24 << 20
-"""Bytes of messages in memory: gathered, sent and unanswered, or to be sent again."""
+LARGE = 4
+"""A body above its writer's share of memory divided by this is spooled."""
 
 EAGER = 8
 """The first command of a pipeline is a full one divided by this."""
@@ -76,6 +76,7 @@ class ImapWriter:
         if limit is not None and item.body.size > limit:
             self._receipts.append(Refused(ticket, "too-big", f"the server takes up to {limit} bytes"))
             return
+        self._make_room(item.body.size)
         entry = self._entry(ticket, item)
         if not self._has_room_for(entry):
             self._send_batch()
@@ -83,8 +84,6 @@ class ImapWriter:
         if self._is_full():
             self._send_batch()
         self._appender.take_arrived()
-        while self._held() > IN_FLIGHT and self._appender.busy:
-            self._appender.wait()
         self._raise_refusal()
 
     def poll(self) -> list[Receipt]:
@@ -104,6 +103,7 @@ class ImapWriter:
         return self.poll()
 
     def __enter__(self) -> Self:
+        IN_FLIGHT.enter()
         return self
 
     def __exit__(
@@ -113,6 +113,7 @@ class ImapWriter:
             if kind is None:
                 self._receipts = self.flush()
         finally:
+            IN_FLIGHT.leave()
             self._appender.abandon()
             self._batch = Batch()
             self._again.clear()
@@ -126,8 +127,8 @@ class ImapWriter:
             known = self._flags[head.flags] = self._flags_of(head.flags)
         self._terms.dropped.update(known[1])
         date = grammar.format_date(head.date) if head.date else b""
-        data = hold(item.body.chunks(), item.body.size)
-        size = len(data) if isinstance(data, bytes) else data.tell()
+        data = hold(item.body.chunks(), item.body.size, self._buffered())
+        size = len(data) if isinstance(data, (bytes, bytearray)) else data.tell()
         if size != item.body.size:  # never store a part of a message as if it were the message
             raise ItemRefused(f"{size} of {item.body.size} bytes could be read", reason="unreadable")
         odd = head.date is not None and not grammar.is_ordinary(head.date)
@@ -137,6 +138,21 @@ class ImapWriter:
         """A flag list as it is sent, and what had to be left out of it."""
         sent = grammar.sendable(flags, self._terms.permitted)
         return grammar.flag_list(sent) if sent else b"", grammar.left_out(flags, sent)
+
+    def _buffered(self) -> int:
+        """Size of the largest body that is kept in memory."""
+        return max(BUFFERED_BODY, IN_FLIGHT.share // LARGE)
+
+    def _make_room(self, size: int) -> None:
+        """Let the server take what is in memory until this body fits in as well."""
+        if size > self._buffered():
+            return
+        while self._held() + size > IN_FLIGHT.share and self._refusal is None:
+            if not self._appender.busy:
+                self._send_batch()
+            if not self._appender.busy:
+                return
+            self._appender.wait()
 
     def _has_room_for(self, entry: Entry) -> bool:
         """An empty message would cancel a MULTIAPPEND (RFC 3502 section 6.3.11), so it goes alone."""

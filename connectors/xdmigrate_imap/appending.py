@@ -2,26 +2,33 @@
 
 A server that answers BAD to what stands before a non-synchronising literal does not consume that literal, and the
 message behind it runs as commands (measured: a DELETE inside a body was executed). Therefore everything before a
-literal is proven well-formed (`grammar.py`), what the server has not yet accepted on this connection waits for its
-consent, and after a BAD in a pipeline nothing more is sent: the connection is dropped at once.
+literal is proven well-formed (`grammar.py`); a mailbox, a flag or a size that the server has not yet accepted on this
+connection, and a date out of the ordinary, wait for its consent; and after a BAD in a pipeline nothing more is sent:
+the connection is dropped at once.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
+from xdmigrate.contract import BUFFERED_BODY
 from xdmigrate.errors import ConnectionLost, XdmigrateError
+from xdmigrate_imap.bodies import Octets as Held
 from xdmigrate_imap.bodies import pieces
 from xdmigrate_imap.conversation import Conversation
 from xdmigrate_imap.grammar import Octets, astring
 from xdmigrate_imap.tokens import Continuation, Status
 
-TRUSTED_SIZE = 1 << 20
-"""A larger body always waits for the server's consent, so that it can refuse before it is sent."""
+TRUSTED_SIZE = 8_000_000
+"""A body that is larger than this, and than all that this server took, waits for consent: it may refuse the size before
+it is sent. No server of ours has a lower limit (Exchange's is 10 MB); one that tells APPENDLIMIT is never sent more.
+"""
 
 _MAX_PROVEN = 4096
+"""Words that are remembered as accepted."""
+
 _GATHER = 256 * 1024
 
 
@@ -48,19 +55,13 @@ class Entry:
     flags: bytes  # "(…)" or empty
     date: bytes  # quoted, or empty
     odd_date: bool
-    data: bytes | BinaryIO
+    data: Held | BinaryIO
     size: int
 
     @property
     def held(self) -> int:
         """Bytes of it in memory."""
-        return self.size if isinstance(self.data, bytes) else 0
-
-    def octets(self) -> Iterator[bytes | memoryview]:
-        if isinstance(self.data, bytes):
-            yield self.data
-        else:
-            yield from pieces(self.data)
+        return self.size if isinstance(self.data, (bytes, bytearray)) else 0
 
 
 @dataclass(slots=True)
@@ -88,6 +89,38 @@ class Batch:
         return Batch.of(self.entries[:middle]), Batch.of(self.entries[middle:])
 
 
+class Proven:
+    """What a server has accepted in front of a literal on one connection.
+
+    Each flag counts by itself: a list is parsed flag by flag, so one of accepted flags is accepted as well.
+    """
+
+    def __init__(self) -> None:
+        self._size = TRUSTED_SIZE
+        self._names: set[bytes] = set()
+        self._lists: set[bytes] = set()
+        self._flags: set[bytes] = set()
+
+    def covers(self, name: bytes, entry: Entry) -> bool:
+        """Whether it is as good as certain that the server takes this message's literal."""
+        known = entry.flags in self._lists or self._flags.issuperset(_flags(entry))
+        return known and name in self._names and entry.size <= self._size and not entry.odd_date
+
+    def add(self, name: bytes, entry: Entry) -> None:
+        """The server gave its consent to this message's literal."""
+        for words in (self._names, self._lists, self._flags):
+            if len(words) >= _MAX_PROVEN:
+                words.clear()
+        self._size = max(self._size, entry.size)
+        self._names.add(name)
+        self._lists.add(entry.flags)
+        self._flags.update(_flags(entry))
+
+
+def _flags(entry: Entry) -> list[bytes]:
+    return entry.flags[1:-1].split()
+
+
 class Appender:
     """Sends batches to one mailbox; `answered` hears of each batch's answer, in the order in which they come."""
 
@@ -97,7 +130,7 @@ class Appender:
         name: bytes,
         *,
         way: Way,
-        proven: set[tuple[bytes, bytes]],
+        proven: Proven,
         answered: Callable[[Batch, Status], None],
         alarm: Callable[[], None],
     ) -> None:
@@ -105,13 +138,13 @@ class Appender:
         self._conversation = conversation
         self._wire = conversation.wire
         self._name = name
-        self._proven = proven  # (mailbox, flags) that this server took on this connection
+        self._proven = proven
         self._answered = answered
         self._alarm = alarm  # told of a BAD in a pipeline
         self._unanswered: dict[bytes, Batch] = {}
         self.held = 0  # bytes of unanswered messages in memory
         self._sending = b""  # tag of the command that is not sent to its end
-        self._out: list[bytes | memoryview] = []
+        self._out: list[bytes | bytearray | memoryview] = []
         self._gathered = 0
 
     @property
@@ -136,9 +169,9 @@ class Appender:
         if self.way.careful:
             self.wait_for_all()
 
-    def take_arrived(self) -> None:
-        """Take the answers that are there; never waits."""
-        while self._unanswered and self._wire.arrived():
+    def take_arrived(self, *, urgent: bool = False) -> None:
+        """Take the answers that are there, or that were there a moment ago unless it is `urgent`; never waits."""
+        while self._unanswered and self._wire.arrived(urgent=urgent):
             self._take()
 
     def wait(self) -> None:
@@ -163,27 +196,27 @@ class Appender:
     def _transmit(self, tag: bytes, batch: Batch) -> bool:
         """Everything but the end of the line; False when the server refused before a literal."""
         name = astring(self._name)
-        self._gather(tag + b" APPEND ")
+        self._gather(self._conversation.settle() + tag + b" APPEND ")
         if isinstance(name, Octets) and not self._announce(len(name), consent=False):
             return False
         self._gather(bytes(name))
         for entry in batch.entries:
             self._gather(b" " + entry.flags + b" " * bool(entry.flags) + entry.date + b" " * bool(entry.date))
-            if not self._announce(entry.size, consent=self._needs_consent(entry)):
+            certain = self._proven.covers(self._name, entry)
+            if not self._announce(entry.size, consent=self.way.careful or not certain):
                 return False
-            self._prove(entry)
-            for chunk in entry.octets():
-                self._gather(chunk)
+            if not certain:
+                self._proven.add(self._name, entry)
+            self._gather_body(entry)
         return True
 
-    def _needs_consent(self, entry: Entry) -> bool:
-        unproven = (self._name, entry.flags) not in self._proven
-        return unproven or entry.odd_date or entry.size > TRUSTED_SIZE or self.way.careful
-
-    def _prove(self, entry: Entry) -> None:
-        if len(self._proven) >= _MAX_PROVEN:
-            self._proven.clear()
-        self._proven.add((self._name, entry.flags))
+    def _gather_body(self, entry: Entry) -> None:
+        """A large one in pieces: between them it is seen when the server answers before the command's end."""
+        if entry.size <= BUFFERED_BODY and isinstance(entry.data, (bytes, bytearray)):
+            self._gather(entry.data)
+            return
+        for piece in pieces(entry.data):
+            self._gather(piece)
 
     def _announce(self, size: int, *, consent: bool) -> bool:
         """Announce a literal and, where it is a synchronising one, wait for the server's word."""
@@ -197,23 +230,26 @@ class Appender:
                 return True
         return False
 
-    def _gather(self, data: bytes | memoryview) -> None:
+    def _gather(self, data: bytes | bytearray | memoryview) -> None:
         self._out.append(data)
         self._gathered += len(data)
         if self._gathered >= _GATHER:
             self._flush()
-            self.take_arrived()
+            self.take_arrived(urgent=True)
             if self._sending not in self._unanswered:
                 raise self._untimely()
 
     def _flush(self) -> None:
         out, self._out, self._gathered = self._out, [], 0
-        self._wire.send(b"".join(out))
+        self._wire.send_all(out)
 
     def _take(self) -> bool:
-        """One response; whether it asks for the literal."""
-        response = self._conversation.receive()
-        if isinstance(response, Status) and response.tag:
+        """One response, even one that does not matter: whoever knows of one line must not wait for the next.
+
+        Tells whether it asks for the literal.
+        """
+        response = self._conversation.interpret(self._wire.line())
+        if isinstance(response, Status) and response.tag and not self._conversation.is_indifferent(response):
             batch = self._unanswered.pop(response.tag, None)
             if batch is None:
                 raise self._wire.broken("answered a command that was not asked")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import imaplib
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from hashlib import sha256
 from typing import Any, Self
 
@@ -34,6 +34,8 @@ WHOLE = 1_000_000
 _ROLES = {role.value.lower(): role for role in Role if role is not Role.INBOX}
 _UNSELECTABLE = {"\\noselect", "\\nonexistent"}
 _NO = re.compile(r"failed: (?:b')?(?:\[([A-Z][A-Z0-9-]*)[^\]]*\] ?)?(.*)", re.DOTALL)
+_QUOTABLE = re.compile(rb"[\x20-\x7e]*")
+_KEYWORD = re.compile(rb"\A\* (?:\d+ )?[A-Za-z-]+")
 _NONSENSE = (ValueError, TypeError, LookupError, AttributeError, RecursionError, OverflowError, MemoryError)
 """What a plain client library raises over responses that the grammar does not allow."""
 
@@ -51,6 +53,7 @@ class ImapAuditor:
         """Connect and log in. Raises as `Connector.auditor`."""
         peer = peer_of(settings, login)
         client, _ = open_client(IMAPClient, settings, login, peer)
+        client._imap._get_line = _with_capitals(client._imap._get_line)
         client.folder_encode = False
         client.normalise_times = False
         return cls(client, peer)
@@ -87,6 +90,9 @@ class ImapAuditor:
                 else:
                     yield from self._inspect_whole(folder, group)
 
+    def chunks(self, folder: Folder, ref: bytes) -> Iterator[bytes]:
+        return self._parts(folder, uids.uid(ref))
+
     def close(self) -> None:
         with contextlib.suppress(Exception):
             self._client.logout()
@@ -107,7 +113,7 @@ class ImapAuditor:
         if attributes & _UNSELECTABLE:
             return Folder(path, native=folder.native, role=role, selectable=False, subscribed=folder.subscribed)
         with self._plainly(f"look at folder {shown(folder)}"):
-            told = self._client.folder_status(name, ("MESSAGES", "UIDNEXT", "UIDVALIDITY"))
+            told = self._status(name)
             return Folder(
                 path,
                 native=folder.native,
@@ -121,9 +127,30 @@ class ImapAuditor:
     def _select(self, folder: Folder) -> int:
         name = wire_name(folder)
         with self._plainly(f"open folder {shown(folder)}"):
-            told = self._client.select_folder(name, readonly=True)
+            self._examine(name)
             self._open = name
-            return int(told[b"EXISTS"])
+            return int(self._client._imap.untagged_responses["EXISTS"][-1])  # the first may be of the folder before
+
+    def _examine(self, name: bytes) -> dict[bytes, Any]:
+        """EXAMINE; a name that no quoted string can carry goes as a literal, which the library has for APPEND only."""
+        client, imap = self._client, self._client._imap
+        if _QUOTABLE.fullmatch(name):
+            return dict(client.select_folder(name, readonly=True))
+        imap.untagged_responses = {}
+        imap.literal = name
+        kind, data = imap._simple_command("EXAMINE")
+        if kind != "OK":
+            raise imaplib.IMAP4.error(f"examine failed: {_words(data[-1])}")
+        imap.state, imap.is_readonly = "SELECTED", True
+        return dict(client._process_select_response(imap.untagged_responses))
+
+    def _status(self, name: bytes) -> dict[bytes, Any]:
+        """UIDVALIDITY, UIDNEXT and MESSAGES; of a mailbox that STATUS cannot name, by opening it."""
+        if _QUOTABLE.fullmatch(name):
+            return dict(self._client.folder_status(name, ("MESSAGES", "UIDNEXT", "UIDVALIDITY")))
+        self._open = b""
+        told = self._examine(name)
+        return {**told, b"MESSAGES": told[b"EXISTS"]}
 
     def _search(self, folder: Folder) -> list[int]:
         """All UIDs, ascending; from the highest sequence numbers down, so that an EXPUNGE hides none."""
@@ -152,17 +179,23 @@ class ImapAuditor:
                 yield Inspected(uids.ref(uid), len(body), sha256(body).digest()[:FINGERPRINT_BYTES])
 
     def _inspect_in_parts(self, folder: Folder, uid: int) -> Iterator[Inspected]:
-        digest, size = sha256(), 0
-        while True:
+        digest, size, part = sha256(), 0, None
+        for part in self._parts(folder, uid):
+            digest.update(part)
+            size += len(part)
+        if part is not None and len(part) < WHOLE:  # the last one: nothing broke off
+            yield Inspected(uids.ref(uid), size, digest.digest()[:FINGERPRINT_BYTES])
+
+    def _parts(self, folder: Folder, uid: int) -> Iterator[bytes]:
+        """The body, as far as the server gives it; the last part of a whole one is shorter than WHOLE."""
+        size, more = 0, True
+        while more:
             told = self._fetch(folder, [uid], f"BODY.PEEK[]<{size}.{WHOLE}>").get(uid, {})
             part = told.get(b"BODY[]<%d>" % size)
             if not isinstance(part, bytes):
                 return
-            digest.update(part)
-            size += len(part)
-            if len(part) < WHOLE:
-                yield Inspected(uids.ref(uid), size, digest.digest()[:FINGERPRINT_BYTES])
-                return
+            yield part
+            size, more = size + len(part), len(part) == WHOLE
 
     @contextlib.contextmanager
     def _plainly(self, doing: str) -> Iterator[None]:
@@ -190,6 +223,11 @@ class ImapAuditor:
             drop(self._client)
             return self._peer.protocol(f"cannot {doing}: {words}")
         return self._peer.refusal(doing, found[1] or "", found[2], FolderUnusable)
+
+
+def _with_capitals(read: Callable[[], bytes]) -> Callable[[], bytes]:
+    """The library's reader of lines: it knows responses in capitals only; RFC 3501 section 9 allows any case."""
+    return lambda: _KEYWORD.sub(lambda found: found[0].upper(), read(), count=1)
 
 
 def _groups(sizes: dict[int, int]) -> Iterator[list[int]]:

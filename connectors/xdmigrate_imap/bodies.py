@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 from collections.abc import Iterable, Iterator
 from io import BytesIO
 from tempfile import SpooledTemporaryFile, TemporaryFile, gettempdir
@@ -13,6 +14,34 @@ from xdmigrate.errors import ItemRefused, StateFull
 from xdmigrate_imap.wire import Literal
 
 CHUNK = 256 * 1024
+
+
+class Room:
+    """Memory for bodies that are on their way to targets, shared evenly by all writers of the process."""
+
+    def __init__(self, octets: int) -> None:
+        self._octets = octets
+        self._writers = 0
+        self._lock = threading.Lock()
+
+    @property
+    def share(self) -> int:
+        """What each writer may hold, in bytes; bodies up to BUFFERED_BODY may go beyond it."""
+        return self._octets // max(1, self._writers)
+
+    def enter(self) -> None:
+        """One writer more."""
+        with self._lock:
+            self._writers += 1
+
+    def leave(self) -> None:
+        """One writer less."""
+        with self._lock:
+            self._writers -= 1
+
+
+IN_FLIGHT = Room(16 << 20)
+"""Of this process."""
 
 
 class StreamBody:
@@ -46,25 +75,26 @@ class StreamBody:
         self._taken = True
 
 
+Octets = bytes | bytearray
+"""A body in memory."""
+
+
 class KeptBody:
     """A body that was read whole, because what belongs to it came behind it."""
 
-    def __init__(self, data: bytes | BinaryIO, size: int | None = None) -> None:
+    def __init__(self, data: Octets | BinaryIO, size: int | None = None) -> None:
         self._data = data
         self._size = size
 
     @property
     def size(self) -> int:
-        return len(self._data) if isinstance(self._data, bytes) else self._size or 0
+        return len(self._data) if isinstance(self._data, (bytes, bytearray)) else self._size or 0
 
     def chunks(self) -> Iterator[memoryview]:
-        if isinstance(self._data, bytes):
-            yield memoryview(self._data)
-        else:
-            yield from pieces(self._data)
+        yield from pieces(self._data)
 
     def spool(self) -> BinaryIO:
-        if isinstance(self._data, bytes):
+        if isinstance(self._data, (bytes, bytearray)):
             return BytesIO(self._data)
         self._data.seek(0)
         return self._data
@@ -98,14 +128,24 @@ def keep(literal: Literal) -> KeptBody:
     return KeptBody(hold(literal.chunks(), literal.size), literal.size)
 
 
-def hold(chunks: Iterable[memoryview], size: int) -> bytes | BinaryIO:
-    """The octets of `chunks` as one object: bytes up to BUFFERED_BODY, else an unnamed file."""
-    if size <= BUFFERED_BODY:
-        return b"".join([bytes(chunk) for chunk in chunks])
+def hold(chunks: Iterable[memoryview], size: int, most: int = BUFFERED_BODY) -> Octets | BinaryIO:
+    """The octets of `chunks` as one object: in memory where `size` is at most `most`, else an unnamed file.
+
+    A body that is longer than it said is read no further: what is returned then is too long, too.
+    """
+    if size <= most:
+        octets = bytearray()
+        for chunk in chunks:
+            octets += chunk
+            if len(octets) > size:
+                break
+        return octets
     with _spooling():
         file = TemporaryFile()  # noqa: SIM115  # closed with its last reference
         for chunk in chunks:
             file.write(chunk)
+            if file.tell() > size:
+                break
     return cast(BinaryIO, file)
 
 
@@ -118,8 +158,13 @@ def _spooling() -> Iterator[None]:
         raise StateFull(cause, remedy="make room there, or name another directory in TMPDIR") from error
 
 
-def pieces(file: BinaryIO) -> Iterator[memoryview]:
-    """A file's octets from its beginning."""
-    file.seek(0)
-    while chunk := file.read(CHUNK):
+def pieces(body: Octets | BinaryIO) -> Iterator[memoryview]:
+    """The octets from the beginning, CHUNK at a time; those in memory are not copied."""
+    if isinstance(body, (bytes, bytearray)):
+        whole = memoryview(body)
+        for start in range(0, len(whole), CHUNK):
+            yield whole[start : start + CHUNK]
+        return
+    body.seek(0)
+    while chunk := body.read(CHUNK):
         yield memoryview(chunk)

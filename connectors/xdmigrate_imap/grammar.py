@@ -18,7 +18,7 @@ MAX_KEYWORD = 128
 """Octets of a keyword that we send; servers limit them and clients never make longer ones."""
 
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-_NUMBER_OF = {name.encode().lower(): number for number, name in enumerate(MONTHS, 1)}
+_NUMBER_OF = {spelt.encode(): number for number, name in enumerate(MONTHS, 1) for spelt in (name, name.lower())}
 _SYSTEM = {flag.lower(): flag for flag in SYSTEM_FLAGS}
 _ATOM = re.compile(r"""[^\x00-\x20\x7f-\U0010ffff(){%*"\\\]]+""")
 _QUOTABLE = re.compile(rb"[\x20-\x7e]*")
@@ -92,9 +92,11 @@ def is_ordinary(date: datetime) -> bool:
 
 
 @cache
-def _zone(sign: bytes, hours: int, minutes: int) -> timezone:
-    offset = timedelta(hours=hours, minutes=minutes)
-    return timezone(-offset if sign == b"-" else offset)
+def _offset(sign: bytes | None, hours: bytes | None, minutes: bytes | None) -> timezone | timedelta:
+    """A zone, or by how much the clock is ahead of UTC where no zone can be."""
+    offset = timedelta(hours=int(hours or 0), minutes=int(minutes or 0))
+    signed = -offset if sign == b"-" else offset
+    return timezone(signed) if offset < _DAY else signed
 
 
 def parse_date(text: bytes) -> datetime | None:
@@ -103,13 +105,12 @@ def parse_date(text: bytes) -> datetime | None:
     if match is None:
         return None
     day, month, year, hour, minute, second, sign, zone_hours, zone_minutes = match.groups()
-    hours, minutes = int(zone_hours or 0), int(zone_minutes or 0)
+    offset = _offset(sign, zone_hours, zone_minutes)
+    number = _NUMBER_OF.get(month) or _NUMBER_OF.get(month.lower(), 0)
     clock = int(hour), int(minute), min(int(second), 59)  # a leap second is shown as the one before
     try:
-        date = datetime(int(year), _NUMBER_OF.get(month.lower(), 0), int(day), *clock, tzinfo=UTC)
-        offset = timedelta(hours=hours, minutes=minutes)
-        if offset >= _DAY:
-            return date + offset if sign == b"-" else date - offset
+        if isinstance(offset, timezone):
+            return datetime(int(year), number, int(day), *clock, tzinfo=offset)
+        return datetime(int(year), number, int(day), *clock, tzinfo=UTC) - offset
     except (ValueError, OverflowError):
         return None
-    return date.replace(tzinfo=_zone(sign or b"+", hours, minutes))

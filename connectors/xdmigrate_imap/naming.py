@@ -79,6 +79,8 @@ class Names:
         """The wire name of a path. Raises BadName."""
         if not path:
             raise BadName("a folder needs a name")
+        if len(path) > 1 and not self.main.separator:
+            raise BadName("this server has no folders within folders")
         for level in path:
             _check(level, self.main.separator)
         return self._encoded(path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import binascii
 import re
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -24,10 +25,17 @@ Kind = TypeVar("Kind", bound=XdmigrateError)
 SHOWN = 200
 """Characters of a server's words that are repeated in an error."""
 
-_BACKOFF = re.compile(r"suggested backoff time: (\d{1,9}) milliseconds", re.IGNORECASE)
+LONGEST_DELAY = 3600.0
+"""Seconds that a server may ask to wait before it is looked at again all the same."""
+
+_BACKOFF = re.compile(r"suggested backoff time: (\d{1,12}) milliseconds", re.IGNORECASE)
+_DAILY = re.compile(r"bandwidth limit|daily (?:\w+ )?(?:limit|quota)", re.IGNORECASE)
+_CODED = re.compile(r"\[([A-Za-z][A-Za-z0-9-]*)(?: [^\]]*)?\] ?(.*)", re.DOTALL)
 _SLOW = re.compile(
-    r"too many (?:simultaneous |concurrent |open )?(?:connections|requests|commands|logins)|bandwidth limit"
-    r"|maximum (?:number of )?(?:connections|sessions)|connection limit|rate.?limit|throttl|try again later",
+    r"too many (?:simultaneous |concurrent |open )?(?:connections|requests|commands|logins)"
+    r"|bandwidth limit|daily (?:\w+ )?(?:limit|quota)"
+    r"|maximum (?:number of )?(?:connections|sessions)|connection limit|rate.?limit|throttl|try again later"
+    r"|request is throttled|server (?:is )?(?:too )?busy",
     re.IGNORECASE,
 )
 _FULL = re.compile(
@@ -35,14 +43,24 @@ _FULL = re.compile(
     r"|not enough (?:disk |free )?space|no space left|server unavailable\. 15\b",
     re.IGNORECASE,
 )
+_NO_MAILBOX = re.compile(r"authenticated but not connected", re.IGNORECASE)
+_WITHOUT_MAILBOX = (
+    "the login is right, but opens no mailbox: switch IMAP on for it (Set-CASMailbox -ImapEnabled), "
+    "or give the application FullAccess (Add-MailboxPermission)"
+)
 _CODES: dict[str, type[XdmigrateError]] = {
     "OVERQUOTA": QuotaExceeded,  # RFC 5530, as are the others unless noted
     "UNAVAILABLE": Throttled,
     "LIMIT": Throttled,
     "INUSE": Throttled,
     "THROTTLED": Throttled,  # Gmail, Yahoo
+    "EXPIRED": ConnectionLost,  # after a login that went well: its token or ticket has ended meanwhile
+    "AUTHENTICATIONFAILED": ConnectionLost,
     "NOPERM": AccessDenied,
     "READ-ONLY": AccessDenied,
+    "AUTHORIZATIONFAILED": AccessDenied,
+    "PRIVACYREQUIRED": AccessDenied,
+    "CONTACTADMIN": AccessDenied,
     "TRYCREATE": FolderUnusable,  # RFC 3501
     "NONEXISTENT": FolderUnusable,
 }
@@ -53,6 +71,18 @@ _REMEDIES: dict[type[XdmigrateError], str] = {
     FolderUnusable: "look at the folder in a mail client, rename it or exclude it in `scope.folders`",
     LoginRejected: "correct the user or the password; it is not tried again before the secret changes",
 }
+_WITHOUT_RIGHT = (
+    "see that the application may open this mailbox by IMAP and that `scope` is right; it is tried once in each run"
+)
+_LOGIN_REMEDIES = {  # RFC 5530 section 3
+    "AUTHORIZATIONFAILED": "the login itself is right: let it act for this mailbox, or correct `auth.authorize_as`",
+    "EXPIRED": "renew what has expired at the provider, then change the secret here",
+    "PRIVACYREQUIRED": "set `tls: implicit` or `tls: starttls`",
+    "CONTACTADMIN": "ask the provider why it blocks this account; it is not tried again before the secret changes",
+}
+_NO_ORDINARY_PASSWORD = re.compile(
+    r"application-specific password|app password|log in via your web browser", re.IGNORECASE
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +92,13 @@ class Peer:
     endpoint: str
     host: str  # with the port
     mailbox: str = ""
-    secrets: tuple[str, ...] = field(default=(), repr=False)
+    _secrets: set[str] = field(default_factory=set, repr=False, compare=False)
+
+    def hide(self, *secrets: str) -> None:
+        """Never repeat these from now on, nor as a SASL exchange spells them."""
+        for secret in filter(None, secrets):
+            self._secrets.add(secret)
+            self._secrets.add(binascii.b2a_base64(secret.encode("utf-8", "surrogatepass"), newline=False).decode())
 
     def error(self, kind: type[Kind], cause: str, remedy: str = "") -> Kind:
         """An error of this kind about this server: one line, with a remedy."""
@@ -75,7 +111,7 @@ class Peer:
 
     def clean(self, text: str, longest: int = SHOWN) -> str:
         """The server's words in one printable line, without what is secret."""
-        for secret in self.secrets:
+        for secret in sorted(self._secrets, key=len, reverse=True):
             text = text.replace(secret, "…")
         line = "".join(char if char.isprintable() else " " for char in text)
         return line if len(line) <= longest else line[: longest - 1] + "…"
@@ -88,12 +124,14 @@ class Peer:
         """The connection ended."""
         return self.error(ConnectionLost, cause, "it is opened again")
 
-    def farewell(self, words: str) -> Retriable:
-        """The error for a connection that the server ended with BYE."""
-        limited = limit(words)
-        return (
-            self._throttled("closed the connection", words) if limited else self.lost(f"closed the connection: {words}")
-        )
+    def farewell(self, words: str, code: str = "") -> Retriable:
+        """The error for a connection that the server ended with BYE; a code may still stand in front of the words."""
+        coded = None if code else _CODED.fullmatch(words)
+        if coded:
+            code, words = coded[1].upper(), coded[2]
+        if meaning(code, words) is Throttled:
+            return self._throttled("closed the connection", words)
+        return self.lost(f"closed the connection: {words}")
 
     def refusal(
         self, doing: str, code: str, words: str, otherwise: type[XdmigrateError] = FolderUnusable
@@ -102,6 +140,10 @@ class Peer:
         kind = meaning(code, words) or otherwise
         if kind is Throttled:
             return self._throttled(f"cannot {doing} now", words)
+        if kind is ConnectionLost:
+            return self.lost(f"the login has ended: [{code}] {words}")
+        if _NO_MAILBOX.search(words):
+            return self.error(AccessDenied, f"cannot {doing}: {words}", _WITHOUT_MAILBOX)
         said = f"[{code}] {words}" if code else words
         return self.error(kind, f"cannot {doing}: {said}")
 
@@ -118,6 +160,8 @@ def meaning(code: str, words: str) -> type[XdmigrateError] | None:
     """
     if limit(words):
         return Throttled
+    if _NO_MAILBOX.search(words):  # Exchange, for an account without a mailbox that IMAP may open
+        return AccessDenied
     return _CODES.get(code) or (QuotaExceeded if _FULL.search(words) else None)
 
 
@@ -127,20 +171,29 @@ def limit(words: str) -> bool:
 
 
 def backoff(words: str) -> float | None:
-    """Seconds that Exchange asks to wait, in words."""
+    """Seconds that Exchange asks to wait, in words; a server that asks for more than an hour gets an hour.
+
+    So does Gmail, whose bandwidth limits count by the day and do not say when they end.
+    """
     found = _BACKOFF.search(words)
-    return int(found[1]) / 1000 if found else None
+    if found:
+        return min(int(found[1]) / 1000, LONGEST_DELAY)
+    return LONGEST_DELAY if _DAILY.search(words) else None
 
 
-def rejected_login(peer: Peer, code: str, words: str) -> XdmigrateError:
+def rejected_login(peer: Peer, code: str, words: str, *, by_token: bool = False) -> XdmigrateError:
     """The error for a NO to LOGIN or AUTHENTICATE: a rejection only when it is about the account.
 
     RFC 5530 gives [UNAVAILABLE] for a failing authentication backend, and servers give [LIMIT] or [INUSE] when the
     user has too many connections; none of them is the account's fault.
     """
     kind = meaning(code, words)
-    if kind is not None and not issubclass(kind, MailboxError):
+    if kind not in (None, ConnectionLost) and not issubclass(kind, MailboxError):
         return peer.refusal("log in", code, words)
-    if code == "PRIVACYREQUIRED":
-        return peer.error(LoginRejected, f"login rejected: {words}", "set `tls: implicit` or `tls: starttls`")
-    return peer.error(LoginRejected, f"login rejected: [{code}] {words}" if code else f"login rejected: {words}")
+    remedy = _LOGIN_REMEDIES.get(code, _WITHOUT_RIGHT if by_token else "")
+    if kind is AccessDenied and _NO_MAILBOX.search(words):
+        remedy = _WITHOUT_MAILBOX
+    elif _NO_ORDINARY_PASSWORD.search(words) and not by_token:
+        remedy = "the provider takes no ordinary password: make an app password, or log in by `auth.oauth`"
+    said = f"[{code}] {words}" if code else words
+    return peer.error(LoginRejected, f"login rejected: {said or 'without a word'}", remedy)

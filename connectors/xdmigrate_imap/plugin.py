@@ -24,6 +24,7 @@ class ImapConnector:
 
     def __init__(self) -> None:
         self._careful: set[str] = set()
+        self._distrusted: set[str] = set()
 
     def problems(self, endpoint: Endpoint) -> list[Problem]:
         return settings.problems(endpoint)
@@ -36,7 +37,8 @@ class ImapConnector:
         from xdmigrate_imap.session import Session
         from xdmigrate_imap.source import ImapSource
 
-        return ImapSource(Session.open(settings.parse(endpoint), login))
+        account = f"{self.identity(endpoint)} {login.authorize_as or login.user}"
+        return ImapSource(Session.open(settings.parse(endpoint), login), account=account, distrusted=self._distrusted)
 
     def target(self, endpoint: Endpoint, login: Login) -> ImapTarget:
         from xdmigrate_imap.session import Session

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from enum import StrEnum
 
 from xdmigrate.errors import Problem
-from xdmigrate.model import Endpoint
+from xdmigrate.model import Endpoint, Meter
 
 
 class Tls(StrEnum):
@@ -24,7 +24,14 @@ class Mechanism(StrEnum):
     """How the account logs in."""
 
     LOGIN = "login"  # the LOGIN command
-    PLAIN = "plain"  # SASL PLAIN (RFC 4616), the only one that can act for another user
+    PLAIN = "plain"  # SASL PLAIN (RFC 4616), which can act for another user
+    XOAUTH2 = "xoauth2"  # a token, as Google and Microsoft began it
+    OAUTHBEARER = "oauthbearer"  # a token (RFC 7628)
+
+    @property
+    def takes_token(self) -> bool:
+        """Whether it carries a token instead of a password."""
+        return self in (Mechanism.XOAUTH2, Mechanism.OAUTHBEARER)
 
 
 DEFAULT_PORTS = {Tls.IMPLICIT: 993, Tls.STARTTLS: 143, Tls.NONE: 143}
@@ -45,6 +52,7 @@ class Settings:
     ca: str = ""  # file of PEM certificates to trust instead of the system's
     fingerprint: bytes = b""
     mechanism: Mechanism | None = None  # None: the best that the server offers
+    meter: Meter = field(default_factory=Meter, repr=False, compare=False)
 
 
 def parse(endpoint: Endpoint) -> Settings:
@@ -61,6 +69,7 @@ def parse(endpoint: Endpoint) -> Settings:
         ca=str(given.get("ca") or ""),
         fingerprint=bytes.fromhex(pinned[1].replace(":", "")) if pinned else b"",
         mechanism=Mechanism(str(mechanism)) if mechanism else None,
+        meter=endpoint.meter,
     )
 
 
@@ -100,7 +109,7 @@ def _faults(given: Mapping[str, object]) -> list[Fault]:
     if pin is not None and not _FINGERPRINT.fullmatch(str(pin)):
         found.append(("fingerprint", f"{pin!r} is not a SHA-256 fingerprint", "write its 64 hexadecimal digits"))
     if mechanism is not None and mechanism not in set(Mechanism):
-        found.append(("auth.mechanism", f"{mechanism!r} is not offered for imap", "write login or plain"))
+        found.append(("auth.mechanism", f"{mechanism!r} is not offered for imap", f"write {', '.join(Mechanism)}"))
     return found
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
-from xdmigrate.contract import Features, Intent
+from xdmigrate.contract import Declined, Features, Intent
 from xdmigrate.errors import AccessDenied, FolderUnusable, MailboxError
-from xdmigrate.model import FlagChange, Folder, Kind, Path, Role
-from xdmigrate_imap import grammar, listing, uids
+from xdmigrate.model import FlagChange, Folder, Head, Kind, Path, Role, Sharing
+from xdmigrate_imap import acl, grammar, limits, listing, metadata, uids
+from xdmigrate_imap.allowed import refused
 from xdmigrate_imap.append import ImapWriter, Terms
 from xdmigrate_imap.appending import CAREFUL, MULTI, SINGLE, Way
 from xdmigrate_imap.grammar import astring
@@ -37,17 +38,21 @@ class ImapTarget(ImapSource):
         self.dropped: Counter[str] = Counter()
         self._account = account
         self._careful = set() if careful is None else careful
+        self._limits: dict[bytes, int | None] = {}  # by mailbox
+
+    def refuses(self, paths: Sequence[Path]) -> set[Path]:
+        return refused(self._session, paths)
 
     def create_folder(self, path: Path, kind: Kind = Kind.MAIL, *, role: Role | None = None) -> Folder:
         name = self._name(path)
         display = shown(Folder(path))
         if kind is not Kind.MAIL:
             raise self._session.peer.error(FolderUnusable, f"{display} is of kind {kind.value}; IMAP holds mail only")
-        folder = listing.find(self._session, name)
+        folder = self._create_at_once(name, role, display) or listing.find(self._session, name)
         if folder is None:
-            self._create(path, role, display)
+            self._create_with_parents(path, display)
             folder = listing.must_exist(self._session, listing.find(self._session, name), display)
-        self._session.open_folder(folder, writable=True, fresh=True)
+        self._session.open_folder(folder, writable=True)
         self._session.close_folder()
         return folder
 
@@ -77,7 +82,7 @@ class ImapTarget(ImapSource):
         terms = Terms(
             way=way,
             permitted=permitted,
-            size_limit=session.append_limit,
+            size_limit=self._size_limit(folder),
             tells_uids=session.can("UIDPLUS"),
             dropped=self.dropped,
             alarm=self._alarm,
@@ -98,6 +103,10 @@ class ImapTarget(ImapSource):
                     alike.setdefault((sign, grammar.flag_list(sent)), set()).add(uids.uid(change.ref))
         self._session.open_folder(folder, writable=True)
         self._store(folder, [(sorted(named), sign, flag_list) for (sign, flag_list), named in alike.items()])
+
+    def look_up(self, folder: Folder, refs: Sequence[bytes]) -> Iterator[Head]:
+        for span, named in uids.sets(sorted({uids.uid(ref) for ref in refs})):
+            yield from self._heads(folder, (b"UID", b"FETCH", span, self._head_items), named[0])
 
     def move(self, folder: Folder, refs: Sequence[bytes], to: Folder) -> dict[bytes, bytes]:
         """MOVE (RFC 6851); the new UIDs are told by COPYUID, before the answer or with it (section 4.3)."""
@@ -132,6 +141,9 @@ class ImapTarget(ImapSource):
         self._session.command(f"remove from {shown(folder)}", b"EXPUNGE", otherwise=AccessDenied)
         self._store(folder, [(others, b"+", flag_list)])
 
+    def share(self, folder: Folder, more: Sharing) -> list[Declined]:
+        return [*acl.add(self._session, folder, more.grants), *metadata.add(self._session, folder, more.notes)]
+
     def close(self) -> None:
         if self.dropped:
             total, kinds = self.dropped.total(), len(self.dropped)
@@ -152,6 +164,12 @@ class ImapTarget(ImapSource):
             return CAREFUL
         return MULTI if self._session.can("MULTIAPPEND") else SINGLE
 
+    def _size_limit(self, folder: Folder) -> int | None:
+        name = wire_name(folder)
+        if name not in self._limits:
+            self._limits[name] = limits.of_mailbox(self._session, name)
+        return self._limits[name]
+
     def _alarm(self) -> None:
         self._careful.add(self._account)
 
@@ -165,19 +183,32 @@ class ImapTarget(ImapSource):
             cause = f"{shown(Folder(path))}: {error}"
             raise self._session.peer.error(FolderUnusable, cause, "rename it in `scope.folders.rename`") from error
 
-    def _create(self, path: Path, role: Role | None, display: str) -> None:
-        """CREATE, with its special use where the server can (RFC 6154), and with its parents where it must be told."""
-        session, name = self._session, astring(self._name(path))
-        if role not in (None, Role.INBOX) and session.can("CREATE-SPECIAL-USE"):
-            use = b"(USE (" + str(role).encode("ascii") + b"))"
-            if session.conversation.execute(b"CREATE", name, use).ok:
-                return
-        reply = session.conversation.execute(b"CREATE", name)
-        if reply.ok or reply.status.code == "ALREADYEXISTS":
-            return
+    def _create_at_once(self, name: bytes, role: Role | None, display: str) -> Folder | None:
+        """CREATE, LIST, STATUS and SELECT in one go; None when it did not work out, or is there in another case.
+
+        CREATE of a folder that exists is refused and does no harm.
+        """
+        session = self._session
+        session.close_folder()
+        seen = (listing.list_one(name), listing.status_of_one(session, name), (b"SELECT", astring(name)))
+        *_, listed, status, selected = session.conversation.execute_many([*self._creations(name, role), *seen])
+        folder = listing.choose(session, name, listed)
+        if folder is None or wire_name(folder) != name or not status.ok or not selected.ok:
+            return None
+        session.take_opened(name, display, selected, writable=True)
+        return listing.look(session, folder, status)
+
+    def _creations(self, name: bytes, role: Role | None) -> Iterator[tuple[bytes, ...]]:
+        """CREATE, before it with the special use where the server can (RFC 6154); when that worked, the other fails."""
+        if role not in (None, Role.INBOX) and self._session.can("CREATE-SPECIAL-USE"):
+            yield b"CREATE", astring(name), b"(USE (" + str(role).encode("ascii") + b"))"
+        yield b"CREATE", astring(name)
+
+    def _create_with_parents(self, path: Path, display: str) -> None:
+        """CREATE on a server that must be told of each parent."""
         for depth in range(1, len(path)):
-            session.conversation.execute(b"CREATE", astring(self._name(path[:depth])))
-        session.command(f"create folder {display}", b"CREATE", name)
+            self._session.conversation.execute(b"CREATE", astring(self._name(path[:depth])))
+        self._session.command(f"create folder {display}", b"CREATE", astring(self._name(path)))
 
     def _store(self, folder: Folder, wanted: Iterable[tuple[Sequence[int], bytes, bytes]]) -> None:
         """UIDs, "+" or "-", and the flags to add to or to take from them: all in one go."""

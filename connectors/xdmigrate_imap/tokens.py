@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 MAX_DEPTH = 32
@@ -12,6 +12,9 @@ MAX_DEPTH = 32
 
 MAX_LITERAL = 1 << 20
 """Octets of a literal that is not a message body."""
+
+MAX_BODY = 2**32 - 1
+"""Octets of a message (RFC 3501 section 9: a literal's size is a number of 32 bits)."""
 
 MAX_VALUES = 200_000
 """Values in one response."""
@@ -61,6 +64,7 @@ class Data:
     name: bytes
     number: int
     values: list[Value]
+    count: int = field(default=0, compare=False)  # of all values, those in lists included
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,20 +108,24 @@ def _data(rest: bytes, more: More) -> Data:
         raise Malformed("an untagged response has no name")
     name = found[2].upper()
     if name in (b"SEARCH", b"SORT"):  # long, flat and numeric
-        return Data(name, 0, list[Value](rest[found.end() :].split()))
-    return Data(name, int(found[1] or 0), values(rest, found.end(), more))
+        numbers = list[Value](rest[found.end() :].split())
+        return Data(name, 0, numbers, len(numbers))
+    read = _read(rest, found.end(), more)
+    return Data(name, int(found[1] or 0), read.finish(), read.count)
 
 
 def values(line: bytes, at: int, more: More) -> list[Value]:
     """The values from `at` to the end of the response, across its literals."""
+    return _read(line, at, more).finish()
+
+
+def _read(line: bytes, at: int, more: More) -> _Values:
     reader = _Values(more)
-    while True:
-        size = reader.line(line, at)
-        if size is None:
-            return reader.finish()
+    while (size := reader.line(line, at)) is not None:
         literal, line = more(size)
         reader.add(literal)
         at = 0
+    return reader
 
 
 class _Values:
@@ -126,11 +134,11 @@ class _Values:
     def __init__(self, more: More) -> None:
         self._more = more
         self._stack: list[list[Value]] = [[]]
-        self._count = 0
+        self.count = 0
 
     def add(self, value: Value) -> None:
-        self._count += 1
-        if self._count > MAX_VALUES:
+        self.count += 1
+        if self.count > MAX_VALUES:
             raise Malformed("a response has too many values")
         self._stack[-1].append(value)
 
@@ -179,7 +187,7 @@ class _Values:
 def skip(line: bytes, at: int, more: More) -> tuple[bytes, int]:
     """Read over one value; the line and the position behind it."""
     depth = 0
-    while True:
+    for _ in range(MAX_VALUES):
         found = _TOKEN.match(line, at)
         if found is None:
             raise Malformed("a value is missing")
@@ -192,6 +200,7 @@ def skip(line: bytes, at: int, more: More) -> tuple[bytes, int]:
             raise Malformed("parentheses do not match")
         if not depth:
             return line, at
+    raise Malformed("a value has too many parts")
 
 
 def _bounded(size: int) -> int:

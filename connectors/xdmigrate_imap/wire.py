@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import socket
 import ssl
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Sequence
 
 from xdmigrate.errors import XdmigrateError
+from xdmigrate_imap.pace import Pace
 from xdmigrate_imap.peer import Peer
 
 BUFFER = 1 << 20
@@ -22,7 +24,16 @@ IDLE_SECONDS = 120.0
 _SEND = 256 * 1024
 """Bytes given to one send: `IDLE_SECONDS` is granted to each, so a slow link never times out while it moves."""
 
+LOOK_SECONDS = 0.005
+"""`arrived` looks at the socket no more often than this, because a look costs as much as a small message."""
+
+_TOGETHER = 64 * 1024
+"""Pieces below this are joined for TLS, which makes a record of each write."""
+
 _ROOM = 64 * 1024
+_VECTOR = 512
+"""Pieces in one call; systems take 1024 and POSIX promises 16."""
+
 _WOULD_BLOCK = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 
 
@@ -33,8 +44,10 @@ class Wire:
         self.peer = peer
         self.sock = sock
         self.idle = IDLE_SECONDS
-        self.received = 0  # octets in all
+        self.received = self.sent = 0  # octets in all
+        self._reading, self._writing = Pace(self.idle), Pace(self.idle)
         self._open = True
+        self._looked = 0.0
         self._buffer = bytearray(BUFFER)
         self._view = memoryview(self._buffer)
         self._start = self._end = 0
@@ -47,6 +60,8 @@ class Wire:
     def line(self) -> bytes:
         """The next line without its end."""
         searched = 0
+        if self._start == self._end:
+            self._reading.begin()
         while (at := self._buffer.find(b"\n", self._start + searched, self._end)) < 0:
             searched = self._end - self._start
             self._fill()
@@ -70,10 +85,17 @@ class Wire:
         self._start = min(self._end, begin + most)
         return self._view[begin : self._start]
 
-    def arrived(self) -> bool:
-        """Whether a whole line is there; takes in what the socket holds, and never waits."""
+    def arrived(self, *, urgent: bool = False) -> bool:
+        """Whether a whole line is there; takes in what the socket holds, and never waits.
+
+        Unless it is `urgent` the socket is looked at only now and then.
+        """
         if self._has_line():
             return True
+        now = time.monotonic()
+        if not urgent and now - self._looked < LOOK_SECONDS:
+            return False
+        self._looked = now
         self._make_room()
         try:
             self.sock.settimeout(0)
@@ -90,11 +112,33 @@ class Wire:
         """Send everything. Raises ConnectionLost or Throttled with the server's last words, where it said any."""
         self._check_open()
         view = memoryview(data)
+        self._writing.begin()
         try:
             while view:
-                view = view[self.sock.send(view[:_SEND]) :]
+                view = view[self._written(self.sock.send(view[:_SEND])) :]
         except OSError as error:
             raise self._last_words(error) from error
+
+    def send_all(self, pieces: Sequence[bytes | bytearray | memoryview]) -> None:
+        """As `send`, these one behind the other; the system gathers them, so that large ones are not copied."""
+        if isinstance(self.sock, ssl.SSLSocket) or not hasattr(self.sock, "sendmsg"):
+            for block in _blocks(pieces):
+                self.send(block)
+            return
+        self._check_open()
+        left = [memoryview(piece) for piece in pieces if piece]
+        self._writing.begin()
+        try:
+            while left:
+                _drop(left, self._written(self.sock.sendmsg(left[:_VECTOR])))
+        except OSError as error:
+            raise self._last_words(error) from error
+
+    def _written(self, count: int) -> int:
+        self.sent += count
+        if not self._writing.passed(count):
+            raise self.lost("the server takes a byte now and then")
+        return count
 
     def start_tls(self, context: ssl.SSLContext, host: str) -> socket.socket:
         """Go on in TLS. What came in plaintext behind the server's OK is an injection and is refused (RFC 8314)."""
@@ -132,9 +176,12 @@ class Wire:
         self._check_open()
         self._make_room()
         try:
-            self._end += self._receive()
+            count = self._receive()
+            self._end += count
         except OSError as error:
             raise self.lost(reason(error, self.sock.gettimeout() or self.idle)) from error
+        if not self._reading.passed(count):
+            raise self.lost("the server says a byte now and then")
 
     def _receive(self) -> int:
         count = self.sock.recv_into(self._view[self._end :])
@@ -156,7 +203,7 @@ class Wire:
     def _last_words(self, error: OSError) -> XdmigrateError:
         """A server that ends a connection while we send has often said why."""
         try:
-            while self.arrived():
+            while self.arrived(urgent=True):
                 line = self.line()
                 if line[:6].upper() == b"* BYE ":
                     self.close()
@@ -191,6 +238,32 @@ class Literal:
         self._skipped = self.left > 0
         while self.left:
             self.left -= len(self._wire.take(self.left))
+
+
+def _blocks(pieces: Sequence[bytes | bytearray | memoryview]) -> Iterator[bytes | bytearray | memoryview]:
+    """The same octets in fewer pieces: small ones are joined."""
+    small: list[bytes | bytearray | memoryview] = []
+    for piece in pieces:
+        if len(piece) < _TOGETHER:
+            small.append(piece)
+            continue
+        if small:
+            yield b"".join(small)
+            small = []
+        yield piece
+    if small:
+        yield b"".join(small)
+
+
+def _drop(pieces: list[memoryview], count: int) -> None:
+    """Take so many octets away from the front."""
+    whole = 0
+    while whole < len(pieces) and count >= len(pieces[whole]):
+        count -= len(pieces[whole])
+        whole += 1
+    del pieces[:whole]
+    if count:
+        pieces[0] = pieces[0][count:]
 
 
 def reason(error: OSError, idle: float = IDLE_SECONDS) -> str:

@@ -9,9 +9,11 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 
 from tests.connectors.imap.scripted import LOGIN, Scripted, Talk, item
-from xdmigrate.contract import Accepted, Intent, Receipt, Refused, Stored
+from xdmigrate.contract import BUFFERED_BODY, Accepted, Intent, Receipt, Refused, Stored
 from xdmigrate.errors import AccessDenied, ConnectionLost, FolderUnusable, ItemRefused, QuotaExceeded, Throttled
 from xdmigrate.model import Folder, Head, Item
+from xdmigrate_imap import append, appending
+from xdmigrate_imap.bodies import Room
 from xdmigrate_imap.plugin import ImapConnector
 from xdmigrate_imap.target import ImapTarget
 
@@ -85,6 +87,92 @@ def test_only_the_first_use_of_flags_waits_for_consent() -> None:
         for ticket, flags in enumerate([(), ("work",), (), ("work",)]):
             writer.put(ticket, item(b"x", *flags))
         assert len(writer.flush()) == 4
+
+
+def test_each_flag_waits_once_in_a_connection_and_each_mailbox_once() -> None:
+    seen: list[bytes] = []
+
+    def take(talk: Talk) -> None:
+        seen.extend(re.findall(rb"\{\d+\+?\}", talk.command()))
+        talk.ok()
+
+    def other(talk: Talk) -> None:
+        talk.select()
+        talk.expect(b"UNSELECT")
+        take(talk)
+
+    with Scripted(server(ALL, take, take, other)) as running:
+        target = ImapConnector().target(running.endpoint, LOGIN)
+        copy(target, b"a", b"b", flags=("\\Seen", "work"))
+        for flags in [("work",), ("\\Seen", "\\Flagged")]:
+            with target.writer(FOLDER if "work" in flags else Folder(("Y",), native="Y"), INTENT) as writer:
+                writer.put(0, item(b"c", *flags))
+                writer.put(1, item(b"d", *flags))
+    assert seen == [b"{1}", b"{1+}", b"{1+}", b"{1+}", b"{1}", b"{1+}"]
+
+
+def test_a_large_body_waits_for_consent_until_the_server_has_taken_one_of_its_size(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(appending, "TRUSTED_SIZE", 10)
+
+    def multi(talk: Talk) -> None:
+        markers = re.findall(rb"\{\d+\+?\}", talk.command())
+        assert markers == [b"{1}", b"{10+}", b"{12}", b"{12+}", b"{13}"]
+        talk.ok()
+
+    assert len(run(server(ALL, multi), *(b"x" * size for size in (1, 10, 12, 12, 13)))) == 5
+
+
+def test_an_answer_to_what_came_before_a_large_body_does_not_hold_it_up() -> None:
+    """The folder is left by a command that travels with the APPEND: its answer comes while the body is sent."""
+
+    def multi(talk: Talk) -> None:
+        for size in (1, 2_000_000):
+            whole = talk.command()
+            assert len(whole) > size
+            talk.ok(text=b"OK [APPENDUID 7 5]")
+
+    def again(talk: Talk) -> None:
+        talk.expect(b"EXAMINE", b"* 0 EXISTS")
+        assert re.match(b"UID FETCH", talk.command())
+        talk.ok()
+        unselect, line = talk.line(), talk.line()
+        talk.tag = line.split()[0]
+        talk.send(unselect.split()[0] + b" OK left")
+        talk.octets(2_000_000)
+        assert talk.line() == b""
+        talk.ok(text=b"OK [APPENDUID 7 6]")
+
+    with Scripted(server(ALL, multi, again)) as running:
+        target = ImapConnector().target(running.endpoint, LOGIN)
+        copy(target, b"a")
+        copy(target, b"x" * 2_000_000)
+        assert list(target.heads(FOLDER)) == []
+        assert copy(target, b"y" * 2_000_000) == [Stored(0, ref(6))]
+
+
+def test_memory_is_shared_by_the_writers_of_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A body beyond a quarter of a writer's share is spooled, and others wait until the server has taken enough."""
+    monkeypatch.setattr(append, "IN_FLIGHT", Room(8 * BUFFERED_BODY))
+    large = 2 * BUFFERED_BODY + 1
+    most = 0
+
+    def multi(talk: Talk) -> None:
+        left = 12
+        while left:
+            left -= len(re.findall(rb"\{\d+\+?\}", talk.command()))
+            talk.ok()
+
+    with Scripted(server(ALL, multi)) as running:
+        target = ImapConnector().target(running.endpoint, LOGIN)
+        with target.writer(FOLDER, INTENT) as writer:
+            for ticket in range(12):
+                size = BUFFERED_BODY * 2 if ticket % 2 else large
+                writer.put(ticket, item(b"x" * size))
+                most = max(most, writer._held())
+            writer.flush()
+    assert 2 * BUFFERED_BODY <= most <= 8 * BUFFERED_BODY
 
 
 @pytest.mark.parametrize("code", [b"OK", b"OK [APPENDUID 8 1:2]", b"OK [APPENDUID 7 1:9]", b"OK [APPENDUID 7 x]"])
@@ -332,7 +420,7 @@ def test_a_body_shorter_than_announced_is_never_stored() -> None:
             yield memoryview(b"ab")
 
     with (
-        Scripted(server(ALL)) as running,
+        Scripted(server(b"LITERAL+ UIDPLUS")) as running,
         ImapConnector().target(running.endpoint, LOGIN).writer(FOLDER, INTENT) as writer,
     ):
         with pytest.raises(ItemRefused) as refused:

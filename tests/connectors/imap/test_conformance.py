@@ -14,6 +14,7 @@ from tests.live.dovecot import Dovecot
 from tests.live.dovecot_conf import Settings, capabilities_without
 from xdmigrate.model import Endpoint, Login, Path
 from xdmigrate.testing.conformance import ConnectorConformance, Profile
+from xdmigrate.testing.conformance.changing import ChangingCases
 from xdmigrate.testing.pymap import PymapServer
 from xdmigrate_imap import connector
 
@@ -98,6 +99,30 @@ class TestMaskedDovecot(ConnectorConformance):
     @pytest.fixture
     def profile(self, masked: Dovecot, new_user: Callable[[], str]) -> Profile:
         return profile_of(masked, new_user())
+
+
+DELTAS = {
+    "without QRESYNC": capabilities_without("QRESYNC"),
+    "without QRESYNC and ESEARCH": capabilities_without("QRESYNC", "ESEARCH"),
+    "without CONDSTORE": capabilities_without("QRESYNC", "CONDSTORE"),
+}
+"""What changes the way in which changes are told."""
+
+
+@pytest.fixture(scope="module", params=DELTAS)
+def forgetful(request: pytest.FixtureRequest) -> Iterator[Dovecot]:
+    """A server that tells less of what changed."""
+    request.getfixturevalue("dovecot_pair")  # skips where there is no Dovecot
+    with Dovecot(Settings(capabilities=DELTAS[request.param])) as server:
+        yield server
+
+
+class TestForgetfulDovecot(ChangingCases):
+    """Whatever is not told is found out."""
+
+    @pytest.fixture
+    def profile(self, forgetful: Dovecot, new_user: Callable[[], str]) -> Profile:
+        return profile_of(forgetful, new_user())
 
 
 @pytest.fixture(scope="module")

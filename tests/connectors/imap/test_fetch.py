@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tests.connectors.imap.scripted import conversation, cut
 from xdmigrate.errors import ItemRefused, ProtocolError, XdmigrateError
-from xdmigrate_imap.fetch import WHOLE, Fetch, Message
+from xdmigrate_imap.fetch import HEAD, WHOLE, Fetch, Message
 
 DATE = b'" 5-Jan-2001 03:04:05 +0000"'
 
@@ -48,7 +48,7 @@ SENT = st.builds(
     uid=st.integers(1, 2**32 - 1),
     flags=st.lists(st.sampled_from(["\\Seen", "\\Flagged", "$Forwarded", "work"]), unique=True).map(tuple),
     body=st.binary(max_size=400) | st.just(b"x2 OK fake\r\n)\r\n* 1 FETCH (UID 9 BODY[] {1}\r\nx)\r\n"),
-    order=st.permutations(range(6)).map(tuple),
+    order=st.permutations(range(6)).map(tuple) | st.just((0, 1, 2, 3)),  # the latter is as usual
     how=st.integers(0, 1),
 )
 NOISE = st.sampled_from(
@@ -153,3 +153,26 @@ def test_a_uid_beyond_32_bits_drops_the_connection() -> None:
     with pytest.raises(ProtocolError):
         list(Fetch(talk, b"UID", b"FETCH", b"1", WHOLE))
     assert not talk.wire.is_open
+
+
+HEADS = st.tuples(
+    st.integers(0, 2**33), st.sampled_from([b"", b"\\Seen", b"\\Seen work", b"\\SEEN \\Recent"]),
+    st.sampled_from([DATE, b'"31-Dec-1999 23:59:60 +0530"', b'"nonsense"', b"NIL", b'"30-Feb-2001 00:00:00 +0000"']),
+    st.integers(0, 10**18 - 1),
+)  # fmt: skip
+
+
+@given(HEADS)
+def test_a_head_is_read_the_same_in_one_step_and_taken_apart(head: tuple[int, bytes, bytes, int]) -> None:
+    uid, flags, date, size = head
+    usual = b"UID %d FLAGS (%b) INTERNALDATE %b RFC822.SIZE %d" % (uid, flags, date, size)
+    other = b"RFC822.SIZE %d UID %d FLAGS (%b) INTERNALDATE %b" % (size, uid, flags, date)
+    assert _told(usual) == _told(other)
+
+
+def _told(attributes: bytes) -> object:
+    talk = conversation([b"* 1 FETCH (" + attributes + b")\r\nx1 OK done\r\n"])
+    try:
+        return [(m.uid, m.flags, m.date, m.size) for m in Fetch(talk, b"UID", b"FETCH", b"1", HEAD)]
+    except ProtocolError as error:
+        return str(error)

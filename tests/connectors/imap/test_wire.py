@@ -70,7 +70,8 @@ def test_a_line_beyond_the_buffer_is_refused_and_the_connection_dropped() -> Non
 def test_only_a_whole_line_counts_as_arrived() -> None:
     reader = wire(b"x1 O", b"K\r\n")
     assert not reader.arrived()
-    assert reader.arrived()
+    assert not reader.arrived(), "the socket is not looked at again so soon"
+    assert reader.arrived(urgent=True)
     assert reader.line() == b"x1 OK"
 
 
@@ -82,3 +83,34 @@ def test_what_comes_between_starttls_and_tls_is_refused() -> None:
     with pytest.raises(ProtocolError, match="STARTTLS"):
         reader.start_tls(ssl.create_default_context(), "imap.old.example")
     assert not reader.is_open
+
+
+class Slow(Pieces):
+    """A socket that gathers, and that takes a few octets at a time."""
+
+    def __init__(self, at_once: int) -> None:
+        super().__init__([])
+        self.calls = 0
+        self._at_once = at_once
+
+    def sendmsg(self, pieces: list[memoryview]) -> int:
+        self.calls += 1
+        taken = b"".join(pieces)[: self._at_once]
+        self.sent += taken
+        return len(taken)
+
+
+@given(st.lists(st.binary(max_size=40), max_size=30), st.integers(1, 100))
+def test_what_is_gathered_is_sent_whole_and_in_order(pieces: list[bytes], at_once: int) -> None:
+    sock = Slow(at_once)
+    Wire(sock, PEER).send_all([bytearray(piece) for piece in pieces])  # type: ignore[arg-type]
+    assert bytes(sock.sent) == b"".join(pieces)
+    assert sock.calls == -(-len(sock.sent) // at_once), "no call for nothing"
+
+
+def test_where_nothing_gathers_small_pieces_are_joined_and_large_ones_are_not_copied() -> None:
+    sock = Pieces([])
+    sizes: list[int] = []
+    sock.send = lambda data: sizes.append(len(data)) or len(data)  # type: ignore[func-returns-value, method-assign]
+    Wire(sock, PEER).send_all([b"a" * 10, b"b" * 20, b"c" * 70_000, b"d"])  # type: ignore[arg-type]
+    assert sizes == [30, 70_000, 1]

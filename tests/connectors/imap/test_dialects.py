@@ -1,0 +1,181 @@
+"""Whole migrations between all kinds of servers: every message once, and nothing used that is not offered."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import FULL
+from tests.connectors.imap.dialect.job import INBOX, USER, Job, mail
+from tests.connectors.imap.dialect.session import Fault
+from tests.connectors.imap.dialect.speech import (
+    BASIC,
+    COURIER,
+    CYRUS,
+    DOVECOT,
+    EVERY,
+    EXCHANGE,
+    PROTON,
+    YANDEX,
+    Dialect,
+    Speech,
+)
+from tests.connectors.imap.dialect.store import Account
+from xdmigrate_imap import connector
+
+FOLDERS = (b"Clients", b"R&-D", b"Entw&APw-rfe 2", b"Sent")
+
+
+def fill(account: Account) -> list[bytes]:
+    """Five messages in INBOX, one in each of a few folders; all of them, in no order."""
+    for number in range(5):
+        account.add(account.box(INBOX), mail(number), [rb"\Seen"] if number % 2 else [])
+    for number, name in enumerate(FOLDERS, 100):
+        path = account.dialect.prefix + name
+        box = account.find(path) or account.create(path)
+        account.add(box, mail(number), [rb"\Flagged"])
+    return sorted([*map(mail, range(5)), *map(mail, range(100, 100 + len(FOLDERS)))])
+
+
+def migrate(home: Path, source: Dialect, target: Dialect) -> None:
+    """Two passes and a verification; the second pass writes nothing."""
+    with Job(home, source, target) as job:
+        wanted = fill(job.old)
+        job.done()
+        assert sorted(set(job.everything())) == wanted
+        if not target.labels:
+            assert job.everything() == wanted
+        written = len(job.new_server.commands(b"APPEND"))
+        job.done()
+        assert len(job.new_server.commands(b"APPEND")) == written
+        verdict = job.verify()
+        assert verdict.verdict == "pass", verdict
+
+
+NAMES = list(EVERY)
+RING = [(name, NAMES[(number + 3) % len(NAMES)]) for number, name in enumerate(NAMES)]
+
+
+@pytest.mark.parametrize(("source", "target"), [(a, b) for a in NAMES for b in NAMES] if FULL else RING)
+def test_every_kind_of_server_is_migrated_from_and_to(tmp_path: Path, source: str, target: str) -> None:
+    migrate(tmp_path, EVERY[source], EVERY[target])
+
+
+SPEECH = {
+    "lower case": Speech(lower=True),
+    "spaces": Speech(spaces=True),
+    "any order": Speech(shuffled=True),
+    "chatter": Speech(chatty=True),
+    "literals": Speech(literal_names=True),
+}
+
+
+@pytest.mark.parametrize("speech", SPEECH)
+def test_servers_may_spell_as_they_like(tmp_path: Path, speech: str) -> None:
+    spoken = SPEECH[speech]
+    migrate(tmp_path, replace(DOVECOT, speech=spoken), replace(CYRUS if FULL else BASIC, speech=spoken))
+
+
+MASKED = ("MULTIAPPEND", "UNSELECT", "NAMESPACE", "UIDPLUS", "LIST-EXTENDED", "LIST-STATUS", "CONDSTORE", "LITERAL+")
+
+
+@pytest.mark.parametrize("masked", MASKED)
+def test_nothing_is_used_that_is_not_offered(tmp_path: Path, masked: str) -> None:
+    gone = {masked, *({"LIST-STATUS"} if masked == "LIST-EXTENDED" else ())}
+    dialect = replace(DOVECOT, capabilities=tuple(each for each in DOVECOT.capabilities if each not in gone))
+    migrate(tmp_path, dialect, dialect)
+
+
+# --- new ids ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("side", ["source", "target"])
+@pytest.mark.parametrize("dialect", [PROTON, EXCHANGE], ids=["bridge", "estimated sizes"])
+def test_new_ids_copy_nothing_again(tmp_path: Path, dialect: Dialect, side: str) -> None:
+    with Job(tmp_path, dialect, dialect) as job:
+        wanted = fill(job.old)
+        job.done()
+        (job.old if side == "source" else job.new).renumber()
+        written = len(job.new_server.commands(b"APPEND"))
+        job.done()
+        assert len(job.new_server.commands(b"APPEND")) == written
+        assert job.everything() == wanted
+        assert job.verify().verdict == "pass"
+
+
+def test_estimated_sizes_do_not_send_twice_after_a_crash(tmp_path: Path) -> None:
+    with Job(tmp_path, EXCHANGE, EXCHANGE) as job:
+        wanted = fill(job.old)
+        job.new_server.faults.append(Fault(b"APPEND", b"* BYE so long", spared=3, done=True))
+        job.done()
+        assert job.everything() == wanted
+
+
+# --- what is listed and not copied --------------------------------------------------------------------------------
+
+
+def test_parents_that_cannot_be_opened_and_folders_of_others(tmp_path: Path) -> None:
+    source = replace(CYRUS, parents=(b"INBOX.Lists", b"INBOX.Empty"))
+    for attribute in (rb"\Noselect", rb"\NonExistent"):
+        home = tmp_path / attribute.decode().strip("\\")
+        home.mkdir()
+        with Job(home, replace(source, parent_attribute=attribute), DOVECOT) as job:
+            job.old.add(job.old.create(b"INBOX.Lists.Python"), mail(1))
+            job.old.add(job.old.create(b"user.bob.Secret"), mail(2))
+            job.old.add(job.old.create(b"shared.News"), mail(3))
+            job.done()
+            assert job.everything() == [mail(1)]
+            assert job.map() == {("INBOX",): ("INBOX",), ("Lists", "Python"): ("Lists", "Python")}
+            findings = connector.check(job.old_server.endpoint("old"), job.old_server.login(USER), writable=False)
+            assert any("2 folders of other users or shared ones are left out" in each.text for each in findings)
+
+
+@pytest.mark.parametrize("attribute", [rb"\Noselect", rb"\NonExistent"])
+def test_a_place_of_the_target_that_cannot_be_opened_becomes_a_folder(tmp_path: Path, attribute: bytes) -> None:
+    with Job(tmp_path, DOVECOT, replace(DOVECOT, parents=(b"Lists",), parent_attribute=attribute)) as job:
+        job.old.add(job.old.create(b"Lists"), mail(1))
+        job.old.add(job.old.create(b"Lists/Sub"), mail(2))
+        job.done()
+        assert job.new.contents(b"Lists") == [mail(1)]
+        assert job.new.contents(b"Lists/Sub") == [mail(2)]
+
+
+RAW = (b"Entw\xc3\xbcrfe", b"\xff\xfe", b"R&D", b"NIL", b"12", b"{5}", b" lead", b"tab\there", b"cr\rhere")
+INJECTED = b'a"\r\nx1 DELETE INBOX\r\n'
+
+
+def test_names_that_no_rule_allows_are_copied_and_verified(tmp_path: Path) -> None:
+    with Job(tmp_path, BASIC, DOVECOT) as job:
+        for number, name in enumerate((*RAW, INJECTED)):
+            job.old.add(job.old.create(name), mail(number))
+        job.done()
+        assert job.everything() == sorted(map(mail, range(len(RAW) + 1)))
+        assert job.map()["\ufffdEntw\u00fcrfe",] == ("Entw\u00fcrfe",)
+        assert job.verify().verdict == "pass"
+        assert not job.old_server.commands(b"DELETE")
+
+
+def test_special_uses_by_xlist_find_their_folders(tmp_path: Path) -> None:
+    target = replace(DOVECOT, special={b"Gesendet": rb"\Sent", b"Papierkorb": rb"\Trash"})
+    with Job(tmp_path, YANDEX, target) as job:
+        job.old.add(job.old.box(b"Sent"), mail(1))
+        job.done()
+        assert job.new.contents(b"Gesendet") == [mail(1)]
+        assert job.map()["Trash",] == ("Papierkorb",)
+
+
+def test_folders_below_inbox_go_beside_it_where_there_can_be_none(tmp_path: Path) -> None:
+    for name, target in (("courier", COURIER), ("yandex", YANDEX)):
+        (tmp_path / name).mkdir()
+        with Job(tmp_path / name, DOVECOT, target) as job:
+            job.old.add(job.old.create(b"INBOX/Sub"), mail(1))
+            job.done()
+            assert job.map()["INBOX", "Sub"] == ("Sub",)
+
+
+def test_the_page_about_servers_names_them_all() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "connectors" / "imap-servers.md").read_text("utf-8")
+    names = {"basic": "RFC 3501 alone", "hmail": "hMailServer", "proton": "Proton"}
+    assert [name for name in EVERY if names.get(name, name.capitalize()) not in page] == []
