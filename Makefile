@@ -30,7 +30,7 @@ demo: .venv/demo
 test: .venv/test servers check
 	$(PYTEST) --timeout 120 $(ARGS)
 
-test-full: .venv/test servers check
+test-full: .venv/test .venv/fuzz servers check
 	XDMIGRATE_FULL=1 $(PYTEST) --timeout 3600 $(ARGS)
 
 bench: .venv/test servers
@@ -64,3 +64,7 @@ clean:
 	@echo 'installing xdmigrate and the test tools into .venv (once, about a minute)'
 	@PYTHON='$(PYTHON)' .ci/venv test
 	@touch $@ .venv/demo
+
+.venv/fuzz: pyproject.toml
+	@.ci/venv fuzz || echo 'not installed: atheris; hypothesis stands in for it'
+	@touch $@

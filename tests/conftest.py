@@ -15,7 +15,8 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.data import corpus
-from tests.live import dovecot, postgres
+from tests.live import cyrus, dovecot, postgres
+from tests.live.cyrus import Cyrus
 from tests.live.dovecot import Dovecot
 from tests.live.dovecot_conf import Settings
 from tests.live.postgres import Postgres
@@ -24,7 +25,7 @@ from xdmigrate.testing.pymap import PymapServer
 FULL = os.environ.get("XDMIGRATE_FULL", "") not in ("", "0")
 """`make test-full`: the counts that the promises state."""
 
-LIVE_FIXTURES = frozenset({"dovecot_pair", "new_dovecot", "postgres_url"})
+LIVE_FIXTURES = frozenset({"dovecot_pair", "new_dovecot", "cyrus_server", "postgres_url"})
 
 SLOW_MACHINE = (HealthCheck.too_slow,)
 """Two cores shared by many processes prove nothing about a test's own speed."""
@@ -58,7 +59,10 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_report_header() -> list[str]:
     """How to run exactly this again, and what is not here."""
-    absent = [*filter(None, (dovecot.missing(), postgres.missing())), *([] if corpus.root() else ["no mail corpus"])]
+    absent = [
+        *filter(None, (dovecot.missing(), cyrus.missing(), postgres.missing())),
+        *([] if corpus.root() else ["no mail corpus"]),
+    ]
     counts = "full" if FULL else "quick"
     return [
         f"seed: {_seed()} (again: make test SEED={_seed()}), counts: {counts}",
@@ -137,6 +141,14 @@ def new_dovecot() -> Iterator[Callable[[Settings], Dovecot]]:
     _skip_when(dovecot.missing())
     with ExitStack() as running:
         yield lambda chosen: running.enter_context(Dovecot(chosen))
+
+
+@pytest.fixture(scope="session")
+def cyrus_server() -> Iterator[Cyrus]:
+    """A running Cyrus that keeps every byte it takes, shared by all tests of this process."""
+    _skip_when(cyrus.missing())
+    with Cyrus() as server:
+        yield server
 
 
 @pytest.fixture(scope="session")

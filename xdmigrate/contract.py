@@ -17,10 +17,23 @@ from types import TracebackType
 from typing import Protocol, Self, runtime_checkable
 
 from xdmigrate.errors import Problem
-from xdmigrate.model import Changes, Endpoint, FlagChange, Folder, Head, Item, Kind, Login, Path, Role
+from xdmigrate.model import (
+    Changes,
+    Endpoint,
+    FlagChange,
+    Folder,
+    Head,
+    Item,
+    Kind,
+    Login,
+    Path,
+    Role,
+    Sharing,
+)
 
 BUFFERED_BODY = 256 * 1024
-"""Bodies up to this many bytes are buffered in memory before a target hears of them; larger ones are spooled."""
+"""Bodies up to this many bytes are buffered in memory before a target hears of them; larger ones are too where a bound
+on all memory in the process allows it, and else spooled."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +51,8 @@ class Features:
     move: bool = False  # items can be moved between folders; else they are copied again
     identities: bool = False  # Head.identity is given; else moved items are recognised by their content
     labels: bool = False  # items of equal identity are one object shown in several folders; else they are copies
+    grants: bool = False  # who else may use a folder is told, and can be set; else it is listed for doing by hand
+    notes: bool = False  # comments and colours of folders are told, and can be set; else they are listed
     idempotency: bool = False  # a second write with the same key is the same item; else reconciled by content
     size_limit: int | None = None  # bytes; None: unknown, found out by refusals
     rewrites: str = ""  # what the store alters in the bytes it is given; empty: it keeps every byte
@@ -88,6 +103,14 @@ class Refused:
 Receipt = Stored | Accepted | Refused
 
 
+@dataclass(frozen=True, slots=True)
+class Declined:
+    """A grant (by its identifier) or a note (by its entry) that the store does not take, in the server's words."""
+
+    name: str
+    detail: str
+
+
 class Writer(Protocol):
     """Writes items to one folder of a target. Receipts come when they come; each ticket gets exactly one.
 
@@ -128,10 +151,16 @@ class Source(Protocol):
         """Every item with ref >= `floor`, ascending by ref; on stores without ordered ids, every item."""
 
     def changes(self, folder: Folder, cursor: bytes = b"") -> Changes:
-        """What happened since `cursor`; everything when it is empty, unknown or expired."""
+        """What happened since `cursor`; everything, sizes and dates included, when it is empty, unknown or expired."""
 
     def read(self, folder: Folder, refs: Sequence[bytes]) -> Iterator[Item]:
         """The items, in any order; one that is gone is simply not among them. Reading leaves no mark (BODY.PEEK)."""
+
+    def sharing(self, folder: Folder) -> Sharing:
+        """Who may use the folder, and its comments and colours, as far as `Features.grants` and `.notes` say.
+
+        Raises AccessDenied or FolderUnusable.
+        """
 
     def close(self) -> None:
         """End the session. Never raises."""
@@ -140,6 +169,9 @@ class Source(Protocol):
 @runtime_checkable
 class Target(Source, Protocol):
     """A mailbox that can be read and written."""
+
+    def refuses(self, paths: Sequence[Path]) -> set[Path]:
+        """Those of `paths` that no folder of the store can have, as far as it tells without changing anything."""
 
     def create_folder(self, path: Path, kind: Kind = Kind.MAIL, *, role: Role | None = None) -> Folder:
         """Create the folder and its parents, open it to prove that it works, and return it as listed.
@@ -159,6 +191,9 @@ class Target(Source, Protocol):
     def change_flags(self, folder: Folder, changes: Sequence[FlagChange]) -> None:
         """Add and remove flags, as differences and never as absolute sets. Unknown ids are ignored."""
 
+    def look_up(self, folder: Folder, refs: Sequence[bytes]) -> Iterator[Head]:
+        """The heads of exactly these items, in any order; one that is gone is simply not among them."""
+
     def move(self, folder: Folder, refs: Sequence[bytes], to: Folder) -> dict[bytes, bytes]:
         """Move exactly these items to another folder of the account; only called with `Features.move`.
 
@@ -168,6 +203,12 @@ class Target(Source, Protocol):
 
     def remove(self, folder: Folder, refs: Sequence[bytes]) -> None:
         """Remove exactly these items for good. Unknown ids are ignored."""
+
+    def share(self, folder: Folder, more: Sharing) -> list[Declined]:
+        """Add these rights to those that are there, and set these notes; returns what the store does not take.
+
+        Only called for what `Features.grants` and `Features.notes` say.
+        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,17 +231,30 @@ class Auditor(Protocol):
     def inspect(self, folder: Folder, refs: Sequence[bytes]) -> Iterator[Inspected]:
         """Read the bodies of these items and fingerprint them; memory stays bounded. Gone items are left out."""
 
+    def chunks(self, folder: Folder, ref: bytes) -> Iterator[bytes]:
+        """The bytes of one item in order, a piece at a time; nothing when it is gone. For explaining a difference."""
+
     def close(self) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One fact that `check` learnt about an account on an endpoint."""
+    """One fact that `check` learnt about an account on an endpoint; ok, yet with a remedy: worth knowing.
 
-    topic: str  # "login", "rights", "capabilities", "quota", "size-limit"
+    Some topics carry values by which the two sides of a mailbox are judged together (`xdmigrate.report.pairs`):
+
+    - "capabilities": `names` of the powers that will be used
+    - "fallback": what happens instead of the power in `names`
+    - "size": the `amount` of bytes in the account; "quota" and "room": what it may hold, and what still fits
+    - "keywords": the `names` in use at a source, and those that a target keeps ("*": all)
+    """
+
+    topic: str  # also "login", "rights", "size-limit"
     ok: bool
     text: str
     remedy: str = ""
+    amount: int | None = None
+    names: tuple[str, ...] = ()
 
 
 class Connector(Protocol):

@@ -7,15 +7,19 @@ engine compares and stores them. A connector must give ids whose byte order is t
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import IntEnum, StrEnum
 from hashlib import sha256
+from threading import Lock
 from typing import BinaryIO, Protocol
 
 FINGERPRINT_BYTES = 16
 """A fingerprint is the first 16 bytes of SHA-256 over the raw bytes; equality always compares the size too."""
+
+UNTOLD = -1
+"""The size of an item of which only id and flags were told: nothing is decided by it and it is recorded nowhere."""
 
 Path = tuple[str, ...]
 """A folder's place as decoded hierarchy levels, e.g. ("Clients", "2024/25"): a separator is never part of the join."""
@@ -42,13 +46,14 @@ class Outcome(IntEnum):
 
 
 class Role(StrEnum):
-    """Special use of a folder, whatever its name (RFC 6154, plus INBOX)."""
+    """Special use of a folder, whatever its name (RFC 6154, RFC 8457, plus INBOX)."""
 
     INBOX = "\\Inbox"
     ALL = "\\All"
     ARCHIVE = "\\Archive"
     DRAFTS = "\\Drafts"
     FLAGGED = "\\Flagged"
+    IMPORTANT = "\\Important"
     JUNK = "\\Junk"
     SENT = "\\Sent"
     TRASH = "\\Trash"
@@ -76,13 +81,18 @@ class Head:
     """What a listing tells about an item without its body."""
 
     ref: bytes
-    size: int  # as the server tells it, in bytes; the body's exact size may differ on stores that rewrite
+    size: int  # as the server tells it, in bytes, or UNTOLD; the exact size may differ on stores that rewrite
     flags: frozenset[str] = frozenset()  # system flags and keywords, spelled as listed; never \\Recent
     date: datetime | None = None  # INTERNALDATE, zone kept
     version: bytes = b""  # ETag or change key; empty for items that never change
     identity: bytes = (
         b""  # the store's own name for the content, whatever its folder (EMAILID, X-GM-MSGID); empty: none
     )
+
+    @property
+    def measured(self) -> bool:
+        """Whether size and date are told; else only its flags can be judged."""
+        return self.size != UNTOLD
 
 
 class Body(Protocol):
@@ -124,13 +134,43 @@ class Changes:
     `complete` listings hold every item of the folder, so that what is missing has vanished; the others hold what is
     new or changed, and what is gone is in `vanished` or, where the store cannot name it, is what `alive` leaves out.
     `cursor` was taken before the listing began: a change that happens meanwhile is seen again next time, never missed.
+    Only heads of items that the cursor had seen may come without a size.
     """
 
     cursor: bytes
     complete: bool
     heads: Iterator[Head]  # ascending by ref
-    vanished: tuple[bytes, ...] = ()
+    vanished: tuple[bytes, ...] = ()  # may name items that nobody knew
     alive: Iterator[bytes] | None = None  # every id that exists, ascending; None: `vanished` tells what is gone
+    count: int | None = None  # items there were when the cursor was taken: what is known then must come to this
+
+
+@dataclass(frozen=True, slots=True)
+class Sharing:
+    """What a folder carries beside its items."""
+
+    grants: Mapping[str, str] = field(default_factory=dict)  # identifier -> RFC 4314 rights, sorted; also the owner's
+    notes: Mapping[str, bytes] = field(default_factory=dict)  # comments and colours: RFC 5464 entry -> value
+
+    def __bool__(self) -> bool:
+        return bool(self.grants or self.notes)
+
+
+class Meter:
+    """What all sessions of an endpoint said and heard, counted by connectors that can. Safe for several threads."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self.commands = 0
+        self.sent = 0  # bytes on the wire, before encryption
+        self.received = 0
+
+    def count(self, *, commands: int = 0, sent: int = 0, received: int = 0) -> None:
+        """Add what one session has counted since it last told."""
+        with self._lock:
+            self.commands += commands
+            self.sent += sent
+            self.received += received
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,13 +180,17 @@ class Endpoint:
     name: str
     connector: str
     settings: dict[str, object] = field(default_factory=dict)
+    meter: Meter = field(default_factory=Meter, repr=False, compare=False)
 
 
 class Token(Protocol):
     """An access token that is asked for again when it ends (RFC 6749). Safe for several threads."""
 
     def current(self) -> str:
-        """A token that holds for the next minute at least. Raises SecretUnreadable or LoginRejected."""
+        """A token that holds for the next minute at least.
+
+        Raises SecretUnreadable, LoginRejected, or a Retriable of the login service.
+        """
 
     def reject(self, token: str) -> None:
         """The server did not take this one: `current` must give another."""

@@ -99,3 +99,12 @@ def login_name(plan: Plan, side: Side, mailbox: PlannedMailbox, kind: str = "mai
     endpoint: Endpoint = plan.endpoints[plan.endpoint_name(side, kind)]
     template = endpoint.auth.user if endpoint.auth else "{address}"
     return mailbox.user(side) or expand(template, Fields.of(mailbox.address(side)))
+
+
+def account_name(plan: Plan, side: Side, mailbox: PlannedMailbox, kind: str = "mail") -> str:
+    """What the account itself is called there, whoever logs in for it; its address where the plan does not say."""
+    auth = plan.endpoints[plan.endpoint_name(side, kind)].auth
+    if mailbox.user(side):
+        return mailbox.user(side) or ""
+    plain = "{local}" if auth and "{local}" in (auth.authorize_as or "", auth.user) else "{address}"
+    return expand(plain, Fields.of(mailbox.address(side)))

@@ -6,7 +6,8 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
 
-from xdmigrate_plans.endpoints import AnyEndpoint, Section
+from xdmigrate_plans.endpoints import AnyEndpoint
+from xdmigrate_plans.section import Section
 from xdmigrate_plans.values import (
     Day,
     EndpointName,
@@ -20,6 +21,8 @@ from xdmigrate_plans.values import (
     TimeZone,
     fault,
 )
+
+Merge = Literal["keep", "dedupe"]
 
 DEFAULT_CONNECTIONS = 4
 MAX_CONNECTIONS = 500
@@ -57,8 +60,8 @@ class InlineMailbox(Section):
         default=None, description="Folder of the target mailbox below which everything goes."
     )
     wave: Label | None = Field(default=None, description="Label of the mailboxes that move together.")
-    merge: Literal["keep"] | None = Field(
-        default=None, description="Allow a target that another mailbox already goes to."
+    merge: Merge | None = Field(
+        default=None, description="Allow a target that another mailbox goes to: keep all items, or dedupe equal ones."
     )
     name: Text | None = Field(default=None, description="Display name for reports.")
     source_user: Text | None = Field(default=None, description="Login name on the source, instead of the endpoint's.")
@@ -70,6 +73,7 @@ class MailboxFile(Section):
 
     file: Text = Field(description="CSV file, relative to the plan.")
     wave: Label | None = Field(default=None, description="Wave of the rows that name none.")
+    merge: Merge | None = Field(default=None, description="As for one mailbox; applies to all rows.")
 
 
 def _which(data: Any) -> str:
@@ -106,7 +110,9 @@ class Scope(Section):
     mail_since: Day | None = Field(default=None, description="Only mail received on or after this day.")
     max_size: Size | None = Field(default=None, description="Larger messages are left out; decimal, e.g. 50MB.")
     order: Literal["newest", "oldest"] = Field(default="newest", description="Which messages are copied first.")
-    repair: Literal[False] = Field(default=False, description="Only false in this version.")
+    repair: bool = Field(
+        default=False, description="Items that the target refuses get a second, recorded, repaired attempt."
+    )
 
 
 class Limit(Section):
@@ -122,6 +128,14 @@ class Failures(Section):
 
     items_per_mailbox: Annotated[int, Field(ge=0)] = Field(
         default=50, description="Above, the mailbox needs attention."
+    )
+
+
+class Include(Section):
+    """What is copied beside items."""
+
+    permissions: bool = Field(
+        default=True, description="Whom else a folder is shared with, where both systems tell (RFC 4314)."
     )
 
 
@@ -141,6 +155,7 @@ class Content(Section):
     mailboxes: Annotated[tuple[Entry, ...], Field(strict=False)] = Field(
         description="The mailboxes; the first entry that names one wins."
     )
+    include: Include = Field(default=Include(), description="What is copied beside items.")
     scope: Scope = Field(default=Scope(), description="What of a mailbox is wanted.")
     limits: dict[EndpointName, Limit] = Field(default={}, description="How much of an endpoint may be used at once.")
     failures: Failures = Field(default=Failures(), description="How much may fail before somebody has to look.")

@@ -19,7 +19,9 @@ Fault = tuple[Where, str, str]  # where, message, remedy
 Show = Callable[[Where, Any], str]
 
 _MAX_SHOWN = 60
-_SHOWN_UNDER_AUTH = frozenset(("user", "mechanism", "authorize_as"))
+_SHOWN_UNDER_AUTH = frozenset(
+    ("user", "mechanism", "authorize_as", "flow", "tenant", "client_id", "scope", "subject", "authority")
+)
 _SECRETIVE = re.compile("password|passwd|secret|token|key", re.IGNORECASE)
 _PASSWORD_REMEDY = (
     "passwords stand under `auth` as references, in a CSV, or in the store: `xdmigrate secret PLAN set NAME`"  # noqa: S105

@@ -20,12 +20,14 @@ Way = tuple[str, ...]
 _ELSEWHERE = frozenset(("source", "target", "mailboxes", "scope", "version"))
 _FILTERS = ("mail_since", "max_size")
 _ORDER_TEXT = "what is not copied yet is copied in this order"
+_REPAIR_TEXT = "what is refused, now or later, gets one repaired attempt when it is true; repaired copies stay"
 _TEXTS = {
     "name": "the plan has another name",
     "endpoints": "applies from the next connection on",
     "deletions": "applies from the next pass on",
     "limits": "applies at once",
     "failures": "applies at once",
+    "include": "applies to what was not looked at yet; what was copied stays",
     "addresses": "applies to mailboxes and addresses that are not fixed yet",
 }
 
@@ -228,6 +230,10 @@ def _filters(before: Snapshot, after: Snapshot) -> Iterator[Change]:
         yield change
     if "order" in old and old["order"] != new["order"]:
         yield Change("free", "scope.order", old["order"], new["order"], _ORDER_TEXT)
+    if bool(old.get("repair")) != bool(new.get("repair")):
+        yield Change(
+            "free", "scope.repair", _shown(bool(old.get("repair"))), _shown(bool(new.get("repair"))), _REPAIR_TEXT
+        )
 
 
 def _limit(

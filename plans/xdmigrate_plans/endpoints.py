@@ -6,10 +6,12 @@ import re
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
+from pydantic import ConfigDict, Discriminator, Field, Tag, model_validator
 
 from xdmigrate_plans import references
-from xdmigrate_plans.values import Fingerprint, Host, Port, Secret, Template, Text, fault, is_loopback
+from xdmigrate_plans.auth import Auth
+from xdmigrate_plans.section import Section
+from xdmigrate_plans.values import Fingerprint, Host, Port, Text, fault, is_loopback
 
 IMAP_PORTS = {"implicit": 993, "starttls": 143, "none": 143}  # RFC 8314 §3.2; RFC 9051 §2.1
 SECRET_KEYS = frozenset(
@@ -17,34 +19,6 @@ SECRET_KEYS = frozenset(
 )
 
 _USERINFO = re.compile(r"://[^/@\s]*:[^/@\s]+@")
-
-
-class Section(BaseModel):
-    """A mapping of a plan. A key without a value counts as absent, so a section can be emptied by comments."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, hide_input_in_errors=True)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _empty_is_absent(cls, data: Any) -> Any:
-        if not isinstance(data, dict):
-            return data
-        return {key: value for key, value in data.items() if value is not None or key not in cls.model_fields}
-
-
-class Auth(Section):
-    """Who logs in."""
-
-    user: Template = Field(default="{address}", description="Login name; a CSV's user column replaces it.")
-    password: Secret | None = Field(default=None, description="Reference to the password, never the password itself.")
-    mechanism: Literal["login", "plain"] | None = Field(default=None, description="Default: what the server offers.")
-    authorize_as: Template | None = Field(default=None, description="Act for this user (SASL authorisation identity).")
-
-    @model_validator(mode="after")
-    def _authorize_needs_plain(self) -> Self:
-        if self.authorize_as and self.mechanism == "login":
-            raise fault("cannot be told by LOGIN", "write `mechanism: plain` (RFC 4616)", "authorize_as")
-        return self
 
 
 class Endpoint(Section):
@@ -81,6 +55,10 @@ class ImapEndpoint(Endpoint):
         default="implicit", description="How the connection is protected."
     )
     auth: Auth = Field(default=Auth(), description="Who logs in.")
+    labels: Literal["once", "folders"] | None = Field(
+        default=None,
+        description="Source whose messages carry labels: copy each once, or into each labelled folder. Default: once.",
+    )
 
     def described(self) -> dict[str, Any]:
         return {**super().described(), "port": self.port or IMAP_PORTS[self.tls]}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -43,14 +43,16 @@ def expand(document: Document, directory: Path, faults: Faults) -> Expansion:
     expansion = Expansion()
     addresses = _addresses(document)
     found: dict[str, PlannedMailbox] = {}
-    places: dict[tuple[str, str], PlannedMailbox] = {}
+    places: dict[tuple[str, str], list[_Candidate]] = {}
     for candidate in _candidates(document, directory, faults, expansion.csv_files):
         planned = _planned(candidate, addresses)
         if found.setdefault(planned.source.casefold(), planned) is not planned:
             continue
-        first = places.setdefault(_place(planned), planned)
-        if first is not planned:
-            _check_place(candidate, first, faults)
+        places.setdefault(_place(planned), []).append(candidate)
+    for (target, _into), sharing in places.items():
+        wish = _check_place(target, sharing, faults)
+        for key in (candidate.written.source.casefold() for candidate in sharing):
+            found[key] = replace(found[key], merge=wish)
     expansion.mailboxes.extend(found.values())
     return expansion
 
@@ -97,7 +99,7 @@ def _listed(rows: list[csvfile.Row], file: str, listed: MailboxFile, faults: Fau
 
 
 def _row_mailbox(row: csvfile.Row, listed: MailboxFile, spot: Spot, faults: Faults) -> InlineMailbox | None:
-    cells: Mapping[str, str | None] = {"wave": listed.wave, **row.cells}
+    cells: Mapping[str, str | None] = {"wave": listed.wave, "merge": listed.merge, **row.cells}
     try:
         return InlineMailbox.model_validate(cells)
     except ValidationError as error:
@@ -113,12 +115,28 @@ def _planned(candidate: _Candidate, addresses: Mapping[str, str]) -> PlannedMail
     return PlannedMailbox(**values, target=target, line=candidate.spot.line, file=candidate.spot.file)
 
 
-def _check_place(candidate: _Candidate, first: PlannedMailbox, faults: Faults) -> None:
-    """Two mailboxes may only share a place on the target when the plan says so."""
-    if not candidate.written.merge:
-        message = f"goes to '{first.target}' like '{first.source}' ({first.file}:{first.line})"
-        remedy = "give it a folder of its own by `into`, or write `merge: keep`"
-        faults.add(candidate.spot, candidate.where, f"'{candidate.written.source}' {message}", remedy)
+def _check_place(target: str, sharing: list[_Candidate], faults: Faults) -> str | None:
+    """How the mailboxes that go to one place on the target share it; only where the plan says so, and with one voice.
+
+    The first of them need not say it, but it shares like the others: who is copied first makes no difference.
+    """
+    first, *later = sharing
+    for candidate in later:
+        if not candidate.written.merge:
+            message = f"goes to the same place in '{target}' as '{first.written.source}' ({_at(first)})"
+            remedy = "give it a folder of its own by `into`, or write `merge: keep` or `merge: dedupe`"
+            faults.add(candidate.spot, candidate.where, f"'{candidate.written.source}' {message}", remedy)
+    told = [candidate for candidate in sharing if candidate.written.merge]
+    for candidate in told[1:]:
+        if candidate.written.merge != told[0].written.merge:
+            message = f"says merge: {candidate.written.merge}, '{told[0].written.source}' ({_at(told[0])}) says"
+            remedy = "write the same for all mailboxes that go to one place"
+            faults.add(candidate.spot, candidate.where, f"{message} merge: {told[0].written.merge}", remedy)
+    return told[0].written.merge if told else None
+
+
+def _at(candidate: _Candidate) -> str:
+    return f"{candidate.spot.file}:{candidate.spot.line}"
 
 
 def _place(mailbox: PlannedMailbox) -> tuple[str, str]:

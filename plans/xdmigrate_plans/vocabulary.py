@@ -8,7 +8,7 @@ from typing import Any
 
 from xdmigrate_plans.document import Where
 
-SECTIONS = ("include", "brand", "waves", "windows", "cutover", "checklist", "notify", "price")
+SECTIONS = ("brand", "waves", "windows", "cutover", "checklist", "notify", "price")
 KINDS = ("calendar", "contacts", "tasks", "directory")
 
 
@@ -32,18 +32,11 @@ class Unsupported:
 
 UNSUPPORTED = (
     *(Unsupported((name,), f"section '{name}'") for name in SECTIONS),
+    *(Unsupported(("include", name), f"include of '{name}'") for name in ("archive", "recoverable", "rules")),
     *(
         Unsupported((side, kind), f"kind '{kind}'", "remove it; this version moves mail")
         for side in ("source", "target")
         for kind in KINDS
-    ),
-    Unsupported(("endpoints", "*", "auth", "token"), "key 'token'", "log in by user and password"),
-    Unsupported(("endpoints", "*", "auth", "oauth"), "key 'oauth'", "log in by user and password"),
-    Unsupported(
-        ("endpoints", "*", "auth", "mechanism"),
-        "mechanism '{}'",
-        "use login or plain",
-        frozenset(("xoauth2", "oauthbearer")),
     ),
     Unsupported(
         ("mailboxes", "*", "discover"),
@@ -51,13 +44,6 @@ UNSUPPORTED = (
         "list the mailboxes, here or in a CSV `file`",
         covers_parent=True,
     ),
-    Unsupported(
-        ("mailboxes", "*", "merge"),
-        "merge '{}'",
-        "use `merge: keep`, or give it a folder by `into`",
-        frozenset(("dedupe",)),
-    ),
-    Unsupported(("scope", "repair"), "repair: true", "remove it", frozenset((True,))),
     Unsupported(("limits", "*", "rate"), "limit 'rate'", "use `connections`"),
     Unsupported(("limits", "*", "bytes_per_day"), "limit 'bytes_per_day'", "use `connections`"),
 )

@@ -10,7 +10,8 @@ The invariants, as they hold in this schema (`tables`)
    idempotency key made from one stays unique.
 2. *Outcome with proof.* `item.outcome` becomes copied or present only in the statement that stores `place_id` and
    `target_id`; `ledger.settle` refuses anything else, and never changes a row that has such an outcome. One target
-   item is claimed by at most one source item: (account, place, target id) is unique wherever it is set. Where a
+   item is claimed by at most one source item: (account, place, target id) is unique wherever it is set. A merged
+   item claims none: `merged_into` names the target item that stands for it, and goes with it. Where a
    target told no ids, `place.unproved_from` is set with the first acknowledged range and cleared by the listing
    that proves it.
 3. *Cursor after outcomes.* `folder.cursor` and `folder.state` are written after, or together with, the rows of all
@@ -18,7 +19,8 @@ The invariants, as they hold in this schema (`tables`)
 4. *Closed arithmetic.* seen = pending + copied + present + merged + filtered + failed in every folder. The counters
    of `folder` change in the transaction that changes the rows (`counters`), `gone` is a column beside the outcome,
    and a folder whose validity changed hands its rows and counts to its successor (`ledger.transfer`). Failed rows,
-   and only those, have a `failure` row.
+   and only those, have a `failure` row. What stands on the target with other bytes has an `alteration` row, which
+   holds the copy's size and fingerprint; the ledger's are the source's.
 5. *Fencing.* Lock and epoch stand on `account`, the target mailbox, whichever mailboxes are copied into it. Every
    checkpoint calls `leases.check` inside its own unit, so a stale epoch commits nothing.
 6. *Links are symmetric.* An item row links (folder, source id) and (place, target id), with the base flags and base
@@ -40,6 +42,9 @@ b. unit: `leases.check`, `intents.open` — committed before the writer is opene
 c. the target is written;
 d. unit: `leases.check`, `ledger.settle` with the ids the target gave, `places.advance`, `journal.append`,
    `intents.close`, and `folders.set_cursor` when the folder is read to its end.
+
+A move of copies to another target folder is a range of the new source ids, whose intent also names the rows to which
+the copies belonged; `ledger.hand_over` drops those in unit d, so that no two rows ever tell of one target item.
 
 After a crash between b and d the intent is still open: the engine settles, reconciles what the place gained from
 `floor` on against all open intents of that place, and ends with d. What it sends again is noted in `doubt` first.

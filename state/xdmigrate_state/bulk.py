@@ -9,15 +9,10 @@ from collections.abc import Callable, Sequence
 from operator import itemgetter
 
 from sqlalchemy import Connection, Insert, Update
-from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.engine.default import DefaultDialect
+
+from xdmigrate_state import dialects
 
 Row = tuple[object, ...]
-
-_POSITIONAL: dict[str, DefaultDialect] = {
-    "sqlite": sqlite.dialect(paramstyle="qmark"),
-    "postgresql": postgresql.dialect(paramstyle="format"),  # type: ignore[no-untyped-call] # untyped in SQLAlchemy
-}
 
 
 class Bulk:
@@ -37,7 +32,7 @@ class Bulk:
         found = self._compiled.get(dialect)
         if found is None:
             keys = list(self._names) if isinstance(self._statement, Insert) else None
-            compiled = self._statement.compile(dialect=_POSITIONAL[dialect], column_keys=keys)
+            compiled = self._statement.compile(dialect=dialects.positional(dialect), column_keys=keys)
             order = getattr(compiled, "positiontup", None) or ()
             found = str(compiled), itemgetter(*map(self._names.index, order))
             self._compiled[dialect] = found

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from sqlalchemy import Connection, delete, func, select
-from sqlalchemy.dialects import postgresql, sqlite
 
+from xdmigrate_state import dialects
 from xdmigrate_state.packing import batched
 from xdmigrate_state.rows import DoubtRow
 from xdmigrate_state.tables import doubt, folder
@@ -25,8 +25,7 @@ def add(  # noqa: PLR0917 - a row's columns
     rows = [key | {"source_id": ref} for ref in refs]
     if not rows:
         return
-    dialect = postgresql if c.dialect.name == "postgresql" else sqlite
-    new = dialect.insert(doubt)
+    new = dialects.insert(c, doubt)
     least, greatest = ("least", "greatest") if c.dialect.name == "postgresql" else ("min", "max")
     longer = {
         "place_id": new.excluded.place_id,

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, bindparam, delete, func, select, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import ColumnElement, Connection, Row, Select, bindparam, delete, func, select, update
 
+from xdmigrate_state import dialects
 from xdmigrate_state.packing import batched, one_line, path_levels
 from xdmigrate_state.rows import FailureRow
 from xdmigrate_state.tables import failure, folder, item, mailbox
 
 DETAIL_LENGTH = 300
 """Characters of a server's words that are kept."""
+
+BEYOND_REPAIR = frozenset({"too-big", "bad-flag", "bad-id", "unreadable", "gone", "not-kept"})
+"""Reasons that no change of an item's bytes removes."""
 
 _CHUNK = 900
 _ORDERED = 4  # bytes of an id that people read as a number, e.g. a UID
@@ -50,11 +53,32 @@ def of_mailbox(c: Connection, mailbox_id: int) -> list[FailureRow]:
     return _failures(c, _rows().where(mailbox.c.id == mailbox_id))
 
 
-def count_open(c: Connection, mailbox_id: int) -> int:
-    """How many failed items of a mailbox nobody has accepted."""
+def count_open(c: Connection, mailbox_id: int, *, repair: bool = False) -> int:
+    """How many failed items of a mailbox nobody has accepted; with `repair`, without those that may yet be repaired."""
     wanted = select(func.count()).select_from(failure).join(folder, folder.c.id == failure.c.folder_id)
     unaccepted = wanted.where(folder.c.mailbox_id == mailbox_id, failure.c.accepted_at.is_(None))
-    return c.execute(unaccepted).scalar_one()
+    return c.execute(unaccepted.where(~_repairable()) if repair else unaccepted).scalar_one()
+
+
+def repairable(c: Connection, folder_id: int) -> list[bytes]:
+    """Source ids of what the target refused and nobody has tried to repair or accepted yet, ascending."""
+    waiting = select(failure.c.source_id).where(
+        failure.c.folder_id == folder_id, _repairable(), failure.c.accepted_at.is_(None)
+    )
+    return list(c.execute(waiting.order_by(failure.c.source_id)).scalars())
+
+
+def mended(c: Connection, folder_id: int, rows: Mapping[bytes, str], now: float) -> None:
+    """The repaired attempt of these items was made in vain, or is impossible (then in words why): there is no other."""
+    for ref, why in rows.items():
+        mine = (failure.c.folder_id == folder_id) & (failure.c.source_id == ref)
+        found = c.execute(select(failure.c.detail).where(mine)).scalar()
+        detail = one_line(f"not repaired, {why}: {found or ''}" if why else found or "", DETAIL_LENGTH)
+        c.execute(update(failure).where(mine).values(mended_at=now, detail=detail))
+
+
+def _repairable() -> ColumnElement[bool]:
+    return failure.c.mended_at.is_(None) & failure.c.reason.not_in(sorted(BEYOND_REPAIR))
 
 
 def accept(c: Connection, items: Iterable[tuple[int, bytes]], why: str, now: float) -> int:
@@ -71,8 +95,7 @@ def record(c: Connection, folder_id: int, rows: Sequence[tuple[bytes, str, str]]
     """Quarantine items (source id, reason, the server's words); one that is there counts another attempt."""
     if not rows:
         return
-    dialect = postgresql if c.dialect.name == "postgresql" else sqlite
-    new = dialect.insert(failure)
+    new = dialects.insert(c, failure)
     again = new.on_conflict_do_update(
         index_elements=[failure.c.folder_id, failure.c.source_id],
         set_={

@@ -21,8 +21,12 @@ def open(  # noqa: A001, PLR0917 - read as intents.open; a row's columns
     refs: Sequence[bytes],
     octets: int,
     now: float,
+    former: tuple[int, Sequence[bytes]] | None = None,
 ) -> int:
-    """Record a range and return its id, which is never used again. It must be committed before the range is sent."""
+    """Record a range and return its id, which is never used again. It must be committed before the range is sent.
+
+    `former`, of a move: the folder and the source ids whose copies are moved, in the order of `refs`.
+    """
     values = {
         "folder_id": folder_id,
         "place_id": place_id,
@@ -31,6 +35,8 @@ def open(  # noqa: A001, PLR0917 - read as intents.open; a row's columns
         "refs": pack(refs),
         "octets": octets,
         "opened_at": now,
+        "former_folder_id": former[0] if former else None,
+        "former_refs": pack(former[1]) if former else None,
     }
     return int(c.execute(insert(intent).values(values).returning(intent.c.id)).scalar_one())
 
@@ -55,4 +61,5 @@ def close(c: Connection, intent_id: int) -> None:
 def _intent(row: Row[*tuple[Any, ...]]) -> IntentRow:
     values = dict(row._mapping)
     values["refs"] = unpack(values["refs"])
+    values["former_refs"] = unpack(values["former_refs"]) if values["former_refs"] else []
     return IntentRow(**values)

@@ -14,8 +14,8 @@ from itertools import groupby
 from typing import Any
 
 from sqlalchemy import Connection, Row, func, insert, select
-from sqlalchemy.dialects import postgresql, sqlite
 
+from xdmigrate_state import dialects
 from xdmigrate_state.rows import JournalRow
 from xdmigrate_state.tables import chain as heads
 from xdmigrate_state.tables import journal
@@ -145,7 +145,6 @@ def _last(c: Connection, plan_id: int, chain: int) -> Head:
 
 
 def _move_head(c: Connection, plan_id: int, chain: int, head: Head) -> None:
-    dialect = postgresql if c.dialect.name == "postgresql" else sqlite
-    new = dialect.insert(heads).values(plan_id=plan_id, chain=chain, seq=head[0], hash=head[1])
+    new = dialects.insert(c, heads).values(plan_id=plan_id, chain=chain, seq=head[0], hash=head[1])
     moved = {"seq": new.excluded.seq, "hash": new.excluded.hash}
     c.execute(new.on_conflict_do_update(index_elements=[heads.c.plan_id, heads.c.chain], set_=moved))

@@ -5,13 +5,15 @@ Every function that changes rows changes the folder's counters with them.
 """
 
 from xdmigrate_state.counters import recount
-from xdmigrate_state.ledger_links import back, gone, rebase, relink, resize, transfer
+from xdmigrate_state.ledger_links import back, gone, hand_over, rebase, relink, resize, transfer
 from xdmigrate_state.ledger_outcomes import add, refilter, reopen, retire, settle, withdraw
 from xdmigrate_state.ledger_reads import (
     by_refs,
     by_targets,
     claims,
+    gone_by_size,
     gone_copies,
+    gone_sizes,
     live_by_size,
     pending,
     pending_sizes,
@@ -31,7 +33,10 @@ __all__ = [
     "by_targets",
     "claims",
     "gone",
+    "gone_by_size",
     "gone_copies",
+    "gone_sizes",
+    "hand_over",
     "live_by_size",
     "pending",
     "pending_sizes",

@@ -8,22 +8,28 @@ from typing import Any
 from sqlalchemy import Connection, Table, delete, insert, select, update
 
 from xdmigrate.model import Outcome
-from xdmigrate_state.ledger_outcomes import flag_numbers
-from xdmigrate_state.ledger_rows import CHUNK, Held, load, remove, replace, store_new, within
+from xdmigrate_state import identities, merges
+from xdmigrate_state.ledger_outcomes import flag_numbers, reopen
+from xdmigrate_state.ledger_rows import CHUNK, Change, Held, load, remove, replace, store_new, within
 from xdmigrate_state.packing import batched
-from xdmigrate_state.rows import FolderKey
-from xdmigrate_state.tables import doubt, failure, item
+from xdmigrate_state.rows import FolderKey, Standing
+from xdmigrate_state.tables import alteration, doubt, failure, identity, item, merged_into
 
 _LINKED = frozenset({int(Outcome.COPIED), int(Outcome.PRESENT)})
 
 
 def gone(c: Connection, folder: FolderKey, refs: Iterable[bytes]) -> int:
     """The source has these items no longer; their outcome stays. Returns how many were not known to be gone."""
+    refs = list(refs)
+    merges.release(c, folder, refs)
     return _set_gone(c, folder, refs, value=True)
 
 
 def back(c: Connection, folder: FolderKey, refs: Iterable[bytes]) -> int:
-    """The source has these items after all. Returns how many were thought to be gone."""
+    """The source has these items after all. Returns how many were thought to be gone; merged ones are pending again."""
+    refs = list(refs)
+    known = load(c, folder, refs).values()
+    reopen(c, folder, [row.source_id for row in known if row.gone and row.outcome == int(Outcome.MERGED)])
     return _set_gone(c, folder, refs, value=False)
 
 
@@ -47,15 +53,24 @@ def relink(c: Connection, folder: FolderKey, rows: Sequence[tuple[bytes, int, by
         if row is None or row.outcome not in _LINKED:
             raise ValueError(f"item {ref.hex()} has no link to change")
         changes.append((row, row._replace(place_id=place_id, target_id=target_id)))
+    merges.follow(c, _moved(changes))
     for chunk in batched((ref for ref, _, _ in rows), CHUNK):  # let go first: ids may be exchanged among the rows
         c.execute(update(item).where(within(folder), item.c.source_id.in_(chunk)).values(target_id=None))
     replace(c, folder, changes, "place_id", "target_id")
 
 
+def _moved(changes: Iterable[Change]) -> dict[Standing, Standing]:
+    linked = ((before, after) for before, after in changes if before.place_id and before.target_id)
+    return {
+        Standing(before.place_id or 0, before.target_id or b""): Standing(after.place_id or 0, after.target_id or b"")
+        for before, after in linked
+    }
+
+
 def transfer(c: Connection, from_folder: FolderKey, to_folder: FolderKey, rows: Sequence[tuple[bytes, bytes]]) -> None:
     """Rows (old source id, new source id) keep everything but their key: new validity, or moved at the source.
 
-    Quarantine and doubts go with them. Raises ValueError between target mailboxes and for an unknown item,
+    Quarantine, doubts and alterations go with them. Raises ValueError between target mailboxes and for an unknown item,
     IntegrityError when a new id has a row already.
     """
     if from_folder.account_id != to_folder.account_id:
@@ -66,8 +81,21 @@ def transfer(c: Connection, from_folder: FolderKey, to_folder: FolderKey, rows: 
     new_ids = dict(rows)
     remove(c, from_folder, list(held.values()))
     store_new(c, to_folder, [row._replace(source_id=new_ids[old]) for old, row in held.items()])
-    for table in (failure, doubt):
+    for table in (failure, alteration, doubt, identity, merged_into):
         _move_entries(c, table, from_folder, to_folder, new_ids)
+
+
+def hand_over(c: Connection, from_folder: FolderKey, to_folder: FolderKey, rows: Sequence[tuple[bytes, bytes]]) -> int:
+    """Forget copied items that are gone at the source: (old, new), the target item of each is another row's now.
+
+    What is known of a copy's bytes goes with it. Returns how many; rows of any other kind are left as they are.
+    """
+    known = load(c, from_folder, (old for old, _ in rows)).values()
+    handed = {row.source_id: row for row in known if row.gone and row.outcome == int(Outcome.COPIED)}
+    remove(c, from_folder, list(handed.values()))
+    identities.forget(c, from_folder, handed)
+    _move_entries(c, alteration, from_folder, to_folder, {old: new for old, new in rows if old in handed})
+    return len(handed)
 
 
 def resize(c: Connection, folder: FolderKey, rows: Sequence[tuple[bytes, int, bytes | None]]) -> None:

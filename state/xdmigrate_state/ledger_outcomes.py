@@ -7,14 +7,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from sqlalchemy import Connection, select, update
 
 from xdmigrate.model import Outcome
-from xdmigrate_state import failures, words
+from xdmigrate_state import alterations, failures, identities, merges, words
 from xdmigrate_state.ledger_rows import CHUNK, Change, Held, load, remove, replace, store_new, within
 from xdmigrate_state.packing import flags_text
-from xdmigrate_state.rows import FolderKey, NewItem, Settled
+from xdmigrate_state.rows import FolderKey, NewItem, Settled, Standing
 from xdmigrate_state.tables import folder as folder_table
 from xdmigrate_state.tables import item
 
 _PENDING, _FAILED, _FILTERED = int(Outcome.PENDING), int(Outcome.FAILED), int(Outcome.FILTERED)
+_MERGED = int(Outcome.MERGED)
 _LINKED = frozenset({int(Outcome.COPIED), int(Outcome.PRESENT)})
 _UNDECIDED = frozenset({_PENDING, _FAILED})
 _SETTLED = ("outcome", "size", "fingerprint", "place_id", "target_id", "base_flags", "note")
@@ -68,7 +69,10 @@ def settle(c: Connection, folder: FolderKey, rows: Sequence[Settled], now: float
 
 
 def reopen(c: Connection, folder: FolderKey, refs: Iterable[bytes]) -> int:
-    """Make items pending again, whatever became of them; returns how many did. Unknown and pending ones are left."""
+    """Make items pending again, whatever became of them; returns how many did. Unknown and pending ones are left.
+
+    What was merged into their copies is pending again, too.
+    """
     held = load(c, folder, refs)
     changes = [
         (row, row._replace(outcome=_PENDING, place_id=None, target_id=None, note=None))
@@ -77,6 +81,11 @@ def reopen(c: Connection, folder: FolderKey, refs: Iterable[bytes]) -> int:
     ]
     replace(c, folder, changes, *_OPENED)
     failures.release(c, folder.id, [row.source_id for row, _ in changes if row.outcome == _FAILED])
+    alterations.release(c, folder.id, [row.source_id for row, _ in changes if row.outcome != _FAILED])
+    merges.release(c, folder, [row.source_id for row, _ in changes if row.outcome == _MERGED])
+    lost = [Standing(row.place_id, row.target_id) for row, _ in changes if row.place_id and row.target_id]
+    for other, merged in merges.dependents(c, lost).items():
+        reopen(c, other, merged)
     return len(changes)
 
 
@@ -98,6 +107,7 @@ def withdraw(c: Connection, folder: FolderKey, refs: Iterable[bytes]) -> int:
     """Forget pending and failed items that vanished at the source before they were copied; returns how many."""
     rows = [row for row in load(c, folder, refs).values() if row.outcome in _UNDECIDED]
     failures.release(c, folder.id, [row.source_id for row in rows if row.outcome == _FAILED])
+    identities.forget(c, folder, [row.source_id for row in rows])
     remove(c, folder, rows)
     return len(rows)
 
@@ -106,6 +116,7 @@ def retire(c: Connection, folder: FolderKey) -> None:
     """The whole source folder is gone: what was never copied is forgotten, all the rest is gone at the source."""
     while refs := _undecided(c, folder):
         withdraw(c, folder, refs)
+    merges.release(c, folder)
     live = within(folder) & ~item.c.gone
     marked = c.execute(update(item).where(live).values(gone=True)).rowcount
     c.execute(update(folder_table).where(folder_table.c.id == folder.id).values(gone=folder_table.c.gone + marked))

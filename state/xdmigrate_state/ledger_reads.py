@@ -17,6 +17,12 @@ from xdmigrate_state.tables import item
 
 _OUTCOMES = {int(outcome): outcome for outcome in Outcome}
 _NO_FLAGS: frozenset[str] = frozenset()
+_GONE_AND_KNOWN = (
+    (item.c.outcome == int(Outcome.COPIED))
+    & item.c.gone
+    & item.c.target_id.is_not(None)
+    & item.c.fingerprint.is_not(None)
+)
 
 
 def scan(c: Connection, folder: FolderKey, after: bytes = b"", limit: int = 5000) -> list[ItemRow]:
@@ -90,6 +96,19 @@ def gone_copies(c: Connection, folder: FolderKey, after: bytes = b"", limit: int
     copied = (item.c.outcome == int(Outcome.COPIED)) & item.c.gone & item.c.target_id.is_not(None)
     wanted = select(item).where(within(folder), copied, item.c.source_id > after)
     return _items(c, wanted.order_by(item.c.source_id).limit(limit))
+
+
+def gone_sizes(c: Connection, folder: FolderKey) -> set[int]:
+    """The sizes of what `gone_by_size` finds."""
+    return set(c.execute(select(item.c.size).where(within(folder), _GONE_AND_KNOWN).distinct()).scalars())
+
+
+def gone_by_size(c: Connection, folder: FolderKey, sizes: Collection[int]) -> list[ItemRow]:
+    """Copied rows of these sizes whose source item is gone since and whose content is known, by source id."""
+    found: list[ItemRow] = []
+    for chunk in batched(sorted(sizes), CHUNK):
+        found += _items(c, select(item).where(within(folder), _GONE_AND_KNOWN, item.c.size.in_(chunk)))
+    return sorted(found, key=lambda row: row.source_id)
 
 
 def _items(c: Connection, wanted: Select[*tuple[Any, ...]]) -> list[ItemRow]:

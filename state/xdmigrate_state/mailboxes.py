@@ -12,7 +12,21 @@ from xdmigrate.errors import GuardRefused
 from xdmigrate.model import Path
 from xdmigrate_state.packing import one_line, path_levels, path_text
 from xdmigrate_state.rows import MailboxRow, MailboxSpec
-from xdmigrate_state.tables import account, doubt, failure, folder, intent, item, mailbox, place
+from xdmigrate_state.tables import (
+    account,
+    alteration,
+    doubt,
+    failure,
+    folder,
+    identity,
+    intent,
+    item,
+    leftover,
+    mailbox,
+    merged_into,
+    place,
+    shared,
+)
 
 PLANNED = "planned"
 """The stage of a mailbox that the plan has just listed for the first time."""
@@ -134,7 +148,7 @@ def reset(c: Connection, mailbox_id: int) -> None:
     """Forget what was copied: ledger, folders, and places that no other mailbox uses. The next pass re-adopts."""
     account_id = get(c, mailbox_id).account_id
     mine = select(folder.c.id).where(folder.c.mailbox_id == mailbox_id).scalar_subquery()
-    for table in (failure, doubt, intent):
+    for table in (failure, alteration, doubt, intent, merged_into, identity, shared, leftover):
         c.execute(delete(table).where(table.c.folder_id.in_(mine)))
     c.execute(delete(item).where(item.c.account_id == account_id, item.c.folder_id.in_(mine)))
     c.execute(delete(folder).where(folder.c.mailbox_id == mailbox_id))
@@ -142,7 +156,7 @@ def reset(c: Connection, mailbox_id: int) -> None:
 
 
 def _forget_places(c: Connection, account_id: int) -> None:
-    used = [exists().where(table.c.place_id == place.c.id) for table in (folder, intent, doubt)]
+    used = [exists().where(table.c.place_id == place.c.id) for table in (folder, intent, doubt, merged_into)]
     claimed = exists().where(item.c.account_id == account_id, item.c.place_id == place.c.id)
     c.execute(delete(place).where(place.c.account_id == account_id, ~or_(*used, claimed)))
 
@@ -187,6 +201,7 @@ def _insert(c: Connection, plan_id: int, spec: MailboxSpec) -> None:
         "into_path": path_text(spec.into),
         "name": spec.name,
         "wave": spec.wave,
+        "merge": spec.merge,
         "stage": PLANNED,
     }
     c.execute(insert(mailbox), values)
@@ -195,7 +210,7 @@ def _insert(c: Connection, plan_id: int, spec: MailboxSpec) -> None:
 def _refresh(c: Connection, row: MailboxRow, spec: MailboxSpec) -> None:
     if row.system != spec.system:
         c.execute(sql_update(account).where(account.c.id == row.account_id).values(system=spec.system))
-    values = {"listed": True, "name": spec.name, "wave": spec.wave}
+    values = {"listed": True, "name": spec.name, "wave": spec.wave, "merge": spec.merge}
     c.execute(sql_update(mailbox).where(mailbox.c.id == row.id).values(values))
 
 

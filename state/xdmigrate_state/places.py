@@ -27,6 +27,13 @@ def find(c: Connection, account_id: int, path: Path, validity: int) -> PlaceRow 
     return None if row is None else _place(row)
 
 
+def at(c: Connection, account_id: int, path: Path) -> PlaceRow | None:
+    """The place at this path that is not superseded, whatever its validity."""
+    here = place.c.account_id == account_id, place.c.path == path_text(path), place.c.superseded.is_(False)
+    row = c.execute(select(*_COLUMNS).where(*here).order_by(place.c.id.desc()).limit(1)).one_or_none()
+    return None if row is None else _place(row)
+
+
 def of_account(c: Connection, account_id: int) -> list[PlaceRow]:
     """The places of a target mailbox that are not superseded, by id."""
     wanted = select(*_COLUMNS).where(place.c.account_id == account_id, place.c.superseded.is_(False))

@@ -60,7 +60,10 @@ class PlanRow:
 
 @dataclass(frozen=True, slots=True)
 class MailboxSpec:
-    """A mailbox as the plan lists it. `system` is the target endpoint's identity; `into` a folder below its root."""
+    """A mailbox as the plan lists it. `system` is the target endpoint's identity; `into` a folder below its root.
+
+    `merge`, where several mailboxes go to one place: "keep" all items of each, or "dedupe" them. Else empty.
+    """
 
     source: str
     target: str
@@ -68,6 +71,7 @@ class MailboxSpec:
     name: str = ""
     wave: str = ""
     system: str = ""
+    merge: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +100,7 @@ class MailboxRow:
     attention_at: float | None
     rejected_mark: bytes | None
     system: str
+    merge: str = ""
 
 
 class FolderKey(Protocol):
@@ -166,6 +171,7 @@ class NewItem:
     note: str = ""
     flags: frozenset[str] = frozenset()
     version: bytes = b""
+    identity: bytes = b""  # the source's own name for the content; remembered by `identities`, not by the ledger
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,6 +207,28 @@ class ItemRow:
     note: str
 
 
+class Claimed(NamedTuple):
+    """A target item that belongs to a row of the ledger, and its content as far as it is known."""
+
+    target_id: bytes
+    size: int
+    fingerprint: bytes | None
+
+
+class Owner(NamedTuple):
+    """The mailbox to whose row a target item belongs, and whether that row's source item is gone."""
+
+    mailbox_id: int
+    gone: bool
+
+
+class Standing(NamedTuple):
+    """The target item that stands for a merged source item."""
+
+    place_id: int
+    target_id: bytes
+
+
 @dataclass(frozen=True, slots=True)
 class IntentRow:
     """An open range: `refs` in the order of sending, `floor` a lower bound of the ids they can have got."""
@@ -213,6 +241,8 @@ class IntentRow:
     refs: list[bytes]
     octets: int
     opened_at: float
+    former_folder_id: int | None = None  # a move: the folder whose rows the copies belonged to
+    former_refs: list[bytes] = field(default_factory=list)  # a move: the source ids there, in the order of `refs`
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,6 +266,46 @@ class FailureRow:
     reason: str
     detail: str
     attempts: int
+    at: float
+    accepted_at: float | None
+    accepted_why: str
+    path: Path
+    mailbox_id: int
+    source: str
+    target: str
+    size: int
+    mended_at: float | None = None  # the repaired attempt was made, or found impossible
+
+
+@dataclass(frozen=True, slots=True)
+class Altered:
+    """A copy with other bytes than its source: why, in words what was altered, and what the copy is now."""
+
+    source_id: bytes
+    reason: str
+    detail: str
+    size: int
+    fingerprint: bytes | None = None  # None: nobody has read the copy
+    accepted_why: str = ""  # empty: nobody has accepted it
+
+
+@dataclass(frozen=True, slots=True)
+class AlteredCounts:
+    """How many copies of a mailbox are altered, and how many of them are accepted."""
+
+    items: int = 0
+    accepted: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class AlterationRow:
+    """An altered copy with the names that people know it by. `size` is the source's."""
+
+    id: str
+    folder_id: int
+    source_id: bytes
+    reason: str
+    detail: str
     at: float
     accepted_at: float | None
     accepted_why: str

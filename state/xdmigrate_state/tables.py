@@ -22,6 +22,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 
 metadata = MetaData(
@@ -85,6 +86,7 @@ mailbox = Table(
     Column("attention_remedy", Text, nullable=False, default=""),
     Column("attention_at", Float),
     Column("rejected_mark", LargeBinary),  # keyed mark of the secrets that were rejected; see xdmigrate_plans.vault
+    Column("merge", Text, nullable=False, server_default=text("''")),  # with others in one place: keep, dedupe
     UniqueConstraint("plan_id", "source", "target", "into_path"),
     sqlite_autoincrement=True,
 )
@@ -194,6 +196,21 @@ failure = Table(
     Column("at", Float, nullable=False),
     Column("accepted_at", Float),
     Column("accepted_why", Text, nullable=False, default=""),
+    Column("mended_at", Float),  # the repaired attempt was made, or found impossible; NULL: it may yet be made
+)
+
+alteration = Table(
+    "alteration",  # items whose copy has other bytes than the source: by the target, or repaired by the plan's wish
+    metadata,
+    Column("folder_id", ForeignKey("folder.id"), primary_key=True),
+    Column("source_id", LargeBinary, primary_key=True),
+    Column("reason", Text, nullable=False),  # altered, repaired; repairing: about to be sent, not listed
+    Column("detail", Text, nullable=False, default=""),  # what was altered, never content
+    Column("size", BigInteger, nullable=False),  # of the copy; the source's stands in the ledger
+    Column("fingerprint", LargeBinary),  # of the copy; NULL: nobody has read it
+    Column("at", Float, nullable=False),
+    Column("accepted_at", Float),
+    Column("accepted_why", Text, nullable=False, default=""),
 )
 
 doubt = Table(
@@ -204,6 +221,43 @@ doubt = Table(
     Column("place_id", ForeignKey("place.id"), nullable=False),
     Column("floor", LargeBinary, nullable=False),  # a twin's id is >= this
     Column("until_pass", Integer, nullable=False),  # looked for until the mailbox has completed this many passes
+)
+
+merged_into = Table(
+    "merged_into",  # which target item stands for a merged one; a row goes when the source item does
+    metadata,
+    Column("folder_id", ForeignKey("folder.id"), primary_key=True),
+    Column("source_id", LargeBinary, primary_key=True),
+    Column("place_id", ForeignKey("place.id"), nullable=False),
+    Column("target_id", LargeBinary, nullable=False),
+    UniqueConstraint("place_id", "target_id", "folder_id"),  # within one source folder it stands for one item
+)
+
+identity = Table(
+    "identity",  # the source's own name for the content of an item; only for sources that show one under labels
+    metadata,
+    Column("folder_id", ForeignKey("folder.id"), primary_key=True),
+    Column("source_id", LargeBinary, primary_key=True),
+    Column("mailbox_id", ForeignKey("mailbox.id"), nullable=False),
+    Column("digest", LargeBinary, nullable=False),  # first 16 bytes of SHA-256 of the name
+    Index("ix_identity_mailbox_id_digest", "mailbox_id", "digest"),
+    sqlite_with_rowid=False,
+)
+
+shared = Table(
+    "shared",  # folders whose grants and notes were looked at
+    metadata,
+    Column("folder_id", ForeignKey("folder.id"), primary_key=True),
+    Column("aspects", Text, nullable=False),  # JSON: what was looked at
+)
+
+leftover = Table(
+    "leftover",  # what a folder carries at the source and the target did not get: to be done by hand
+    metadata,
+    Column("folder_id", ForeignKey("folder.id"), primary_key=True),
+    Column("what", Text, primary_key=True),
+    Column("name", Text, primary_key=True),
+    Column("detail", Text, nullable=False),
 )
 
 intent = Table(
@@ -217,6 +271,8 @@ intent = Table(
     Column("refs", LargeBinary, nullable=False),  # source ids, packed, in the order of sending
     Column("octets", BigInteger, nullable=False),
     Column("opened_at", Float, nullable=False),
+    Column("former_folder_id", Integer),  # of a move: the folder whose rows the copies belonged to; NULL: a copy
+    Column("former_refs", LargeBinary),  # of a move: the source ids there, packed, in the order of `refs`
     sqlite_autoincrement=True,
 )
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 
 from sqlalchemy import Connection, Engine, event, select
-from sqlalchemy.dialects import postgresql, sqlite
 
+from xdmigrate_state import dialects
 from xdmigrate_state.packing import batched
 from xdmigrate_state.tables import word
 
@@ -77,9 +77,8 @@ def _find(c: Connection, known: _Known, unknown: list[str]) -> None:
 def _add(c: Connection, known: _Known, missing: list[str]) -> None:
     # In sorted order, and keeping what another process added meanwhile: two writers wait, they do not collide.
     known.fresh = True
-    dialect = postgresql if c.dialect.name == "postgresql" else sqlite
     rows = [{"digest": _digest(text), "text": text} for text in missing]
-    c.execute(dialect.insert(word).on_conflict_do_nothing(), rows)
+    c.execute(dialects.insert(c, word).on_conflict_do_nothing(), rows)
     _find(c, known, missing)
 
 

@@ -68,6 +68,7 @@ def profile_of(powers: Powers, *, native: bool = True) -> Profile:
         becomes=powers.rewrite,
         refuses=lambda data: bool(powers.refuse(data)),
         refused=b"please refuse this",
+        colleague="bob",
         refuses_name=lambda path: any(map(powers.forbidden, path)),
         deliver=deliver if native else None,
         renumber=account.change_validity,
@@ -108,6 +109,22 @@ class TestAwkwardPowers(ConnectorConformance):
                 refuse=refuse,
             )
         )
+
+
+class TestDeltasWithoutNames(ConnectorConformance):
+    """Like an IMAP server with CONDSTORE and without QRESYNC, that tells no more than it must of what is known."""
+
+    @pytest.fixture
+    def profile(self) -> Profile:
+        return profile_of(replace(FULL, names_vanished=False, known_sizes=False, refuse=refuse))
+
+
+class TestFlagsOfWhatIsKnown(ConnectorConformance):
+    """Like an IMAP server without CONDSTORE."""
+
+    @pytest.fixture
+    def profile(self) -> Profile:
+        return profile_of(replace(FULL, deltas=False, known_sizes=False, refuse=refuse))
 
 
 class TestOrderedWithoutIds(ConnectorConformance):

@@ -37,15 +37,19 @@ paths = st.sampled_from(PATHS)
 powers = st.builds(
     Powers,
     deltas=st.booleans(),
+    names_vanished=st.booleans(),
+    known_sizes=st.booleans(),
     change_test=st.booleans(),
     ids_returned=st.booleans(),
     rename=st.booleans(),
+    move=st.booleans(),
     folder_ids=st.booleans(),
     batch=st.integers(1, 5),
 )
 OFTEN = ["send", "send", "send", "send", "heads", "heads", "changes", "read", "status", "put"]
 SELDOM = ["connect", "folders", "create-folder", "rename-folder", "change-flags", "remove", "subscribe", "abandon"]
-LIES = {"send", "create-folder", "rename-folder", "remove", "abandon"}
+SELDOM += ["move", "move", "look-up"]
+LIES = {"send", "create-folder", "rename-folder", "move", "remove", "abandon"}
 """Lies about flags are left to verify: no listing proves them (see change_flags)."""
 
 Script = dict[tuple[str, int], Fault]
@@ -128,8 +132,21 @@ class Migration(RuleBasedStateMachine):
             case "move":
                 to = data.draw(paths)
                 self.world.old.create_folder(to)
-                self.allowed[self.world.old.box(path).items[ref].data] += 1  # additive: the copy stays, one is added
-                self.world.old.move(path, ref, to)
+                self._move(path, ref, to)
+
+    @rule(path=paths, to=paths)
+    def source_user_empties_a_folder(self, path: Path, to: Path) -> None:
+        if path not in {box.path for box in self.world.old.boxes() if box.selectable}:
+            return
+        self.orphans |= bool(self.world.db.read(partial(intents.of_mailbox, mailbox_id=self.world.mailbox_id)))
+        self.world.old.create_folder(to)
+        for ref in sorted(self.world.old.box(path).items):
+            self._move(path, ref, to)
+
+    def _move(self, path: Path, ref: bytes, to: Path) -> None:
+        """The copy follows; or it stays, where the target cannot move it or somebody touched it, and one is added."""
+        self.allowed[self.world.old.box(path).items[ref].data] += 1
+        self.world.old.move(path, ref, to)
 
     # --- the target's users: only on what a completed pass has left there ---------------------------------------
 
@@ -190,6 +207,20 @@ class Migration(RuleBasedStateMachine):
         self.world.sync()
         self.stable = {box.path: set(box.items) for box in self.world.new.boxes() if box.selectable}
         self.arithmetic_closes()
+        self.ledger_follows()
+
+    def ledger_follows(self) -> None:
+        """What it says to be at the source is there, with these flags, and nothing else is."""
+        db = self.world.db
+        boxes = {box.path: box for box in self.world.old.boxes() if box.selectable}
+        rows = {row.path: row for row in db.read(lambda c: folders.of_mailbox(c, self.world.mailbox_id))}
+        assert boxes.keys() <= rows.keys()
+        for path, box in boxes.items():
+            known = {item.source_id: item for item in db.read(partial(ledger.scan, folder=rows[path])) if not item.gone}
+            assert {ref: kept.flags for ref, kept in box.items.items()} == {
+                ref: item.base_flags for ref, item in known.items()
+            }
+            assert all(item.size >= 0 for item in known.values())
 
     def arithmetic_closes(self) -> None:
         db = self.world.db
@@ -205,6 +236,7 @@ class Migration(RuleBasedStateMachine):
         self.world.retry_quarantine()  # a target that lied twice about an item: it is known, not lost
         for _ in range(3):
             self.world.sync()
+        self.ledger_follows()
         there = self.world.everything()
         wanted: Counter[bytes] = Counter()
         for box in self.world.old.boxes():

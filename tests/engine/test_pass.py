@@ -352,3 +352,15 @@ def test_verify_does_not_believe_a_source_that_shows_nothing(world: World) -> No
             world.old.delete(path, ref)
     with pytest.raises(GuardRefused, match="shows 0 items where 60 are known"):
         world.verify()
+
+
+def test_what_is_gone_on_both_sides_is_forgotten_when_the_target_is_renumbered(world: World) -> None:
+    fill(world, 8)
+    world.sync()
+    world.old.delete(INBOX, min(world.old.box(INBOX).items))
+    world.sync()
+    world.new.delete(INBOX, min(world.new.box(INBOX).items))
+    world.new.change_validity(INBOX)
+    world.sync()
+    assert counts(world) == SETTLED | {"seen": 7, "copied": 7}
+    assert_same(world)

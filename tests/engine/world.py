@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path as FilePath
 
 from xdmigrate.contract import Source, Target
 from xdmigrate.engine.advance import Advancer, Step, Verdict
-from xdmigrate.engine.context import Context, Policy
+from xdmigrate.engine.context import Context, Lender, Policy
 from xdmigrate.engine.scope import Scope
 from xdmigrate.engine.verify import Depth, verify
 from xdmigrate.model import Login, Path
@@ -21,9 +21,9 @@ from xdmigrate.testing.memory.powers import Powers
 from xdmigrate.testing.memory.server import MemoryServer
 from xdmigrate.testing.memory.source import MemorySource
 from xdmigrate.testing.memory.target import MemoryTarget
-from xdmigrate_state import failures, folders, ledger, mailboxes, plans
+from xdmigrate_state import alterations, failures, folders, ledger, mailboxes, plans
 from xdmigrate_state.database import Database
-from xdmigrate_state.rows import MailboxRow, MailboxSpec
+from xdmigrate_state.rows import Altered, MailboxRow, MailboxSpec
 
 USER = "ann@old.example"
 FOREVER = 1e12
@@ -68,15 +68,18 @@ class World:
         self.policy = policy or Policy(Scope())
         self.source_faults = no_faults()
         self.target_faults = no_faults()
+        self.lender: Lender | None = None
         row = self.db.write(lambda c: plans.save(c, "contoso", home / "contoso.yaml", "0", {}, self.clock.now()))
         self.plan_id = row.id
         self.mailbox_id = self.add_mailbox(USER, USER)
 
-    def add_mailbox(self, source: str, target: str, into: Path = ()) -> int:
+    def add_mailbox(self, source: str, target: str, into: Path = (), merge: str = "") -> int:
         known = [
-            MailboxSpec(m.source, m.target, m.into_path, system="memory://new") for m in self.mailboxes() if m.listed
+            MailboxSpec(m.source, m.target, m.into_path, system="memory://new", merge=m.merge)
+            for m in self.mailboxes()
+            if m.listed
         ]
-        spec = MailboxSpec(source, target, into, system="memory://new")
+        spec = MailboxSpec(source, target, into, system="memory://new", merge=merge)
         rows = self.db.write(lambda c: mailboxes.upsert(c, self.plan_id, [*known, spec]))
         return next(row.id for row in rows if (row.source, row.target, row.into_path) == (source, target, into))
 
@@ -93,16 +96,17 @@ class World:
             db=self.db,
             plan_id=self.plan_id,
             policy=self.policy,
-            source=self._source,
-            target=self._target,
+            source=self.source,
+            target=self.target,
             clock=self.clock,
+            lender=self.lender,
         )
 
-    def _source(self, mailbox: MailboxRow) -> Source:
+    def source(self, mailbox: MailboxRow) -> Source:
         login = Login(mailbox.source, mailbox.source, "secret-old")
         return FaultySource(self.source_faults, lambda: MemorySource(self.old_server.log_in(login)))
 
-    def _target(self, mailbox: MailboxRow) -> Target:
+    def target(self, mailbox: MailboxRow) -> Target:
         login = Login(mailbox.target, mailbox.target, "secret-new")
         return FaultyTarget(self.target_faults, lambda: MemoryTarget(self.new_server.log_in(login)))
 
@@ -134,19 +138,25 @@ class World:
             row = self.db.read(partial(folders.get, folder_id=failure.folder_id))
             self.db.write(partial(ledger.reopen, folder=row, refs=[failure.source_id]))
 
-    def verify(self, *, full: bool = True) -> MailboxVerdict:
-        source = MemoryAuditor(self.old_server.log_in(Login(USER, USER, "secret-old")))
-        target = MemoryAuditor(self.new_server.log_in(Login(USER, USER, "secret-new")))
+    def verify(self, *, full: bool = True, mailbox_id: int | None = None) -> MailboxVerdict:
+        mailbox = self.db.read(lambda c: mailboxes.get(c, mailbox_id or self.mailbox_id))
+        source = MemoryAuditor(self.old_server.log_in(Login(mailbox.source, mailbox.source, "secret-old")))
+        target = MemoryAuditor(self.new_server.log_in(Login(mailbox.target, mailbox.target, "secret-new")))
         features = self.new_server.powers.features()
         return verify(
             self.db,
-            self.mailbox(),
+            mailbox,
             self.policy.scope,
             source=source,
             target=target,
             features=features,
             depth=Depth(full=full),
+            altered=self._record,
         )
+
+    def _record(self, folder_id: int, found: Sequence[Altered]) -> None:
+        """What the command does: so that a person can accept these copies."""
+        self.db.write(lambda c: alterations.record(c, folder_id, found, self.clock.now()))
 
     def accept(self, checksum: str) -> None:
         self.policy = replace(self.policy, accepted=self.policy.accepted | {checksum})
@@ -164,5 +174,5 @@ class World:
         """Names of the operations that change the target while `run` runs."""
         self.target_faults = no_faults()
         run()
-        reading = {"connect", "folders", "status", "heads", "changes", "read"}
+        reading = {"connect", "folders", "status", "heads", "changes", "read", "refuses", "look-up"}
         return [operation.name for operation, _ in self.target_faults.log if operation.name not in reading]

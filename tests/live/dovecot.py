@@ -20,7 +20,7 @@ from types import TracebackType
 from typing import Self, TypeVar
 
 from tests.live import certificates
-from tests.live.dovecot_conf import Place, Settings, render
+from tests.live.dovecot_conf import Place, Settings, oauth2_conf, render
 from tests.live.process import Daemon, StartFailed, account, free_ports, persist, program
 
 Found = TypeVar("Found")
@@ -131,9 +131,17 @@ class Dovecot:
         return len(_settled(lambda: re.findall(pattern, self.log())))
 
     def _stats(self) -> str:
-        doveadm = program("doveadm") or "doveadm"
-        command = [doveadm, "-c", str(self._root / "dovecot.conf"), "stats", "dump"]
+        return self._doveadm("stats", "dump")
+
+    def _doveadm(self, *words: str) -> str:
+        command = [program("doveadm") or "doveadm", "-c", str(self._root / "dovecot.conf"), *words]
         return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+    def renumber(self, user: str, name: str = "INBOX") -> None:
+        """Give a mailbox another UIDVALIDITY, and with it other UIDs, as after a restore."""
+        told = self._doveadm("mailbox", "status", "-u", user, "uidvalidity", name)
+        validity = int(told.split("uidvalidity=")[1]) + 7
+        self._doveadm("mailbox", "update", "-u", user, "--uid-validity", str(validity), name)
 
     # --- wishes -------------------------------------------------------------------------------------------------
 
@@ -153,6 +161,10 @@ class Dovecot:
         """What the recorded sessions sent, each line with the second at which it came."""
         return b"".join(path.read_bytes() for path in sorted((self._root / "rawlog" / user).glob("*.in")))
 
+    def answered(self, user: str) -> bytes:
+        """What the recorded sessions got, each line with the second at which it went."""
+        return b"".join(path.read_bytes() for path in sorted((self._root / "rawlog" / user).glob("*.out")))
+
     # --- doing --------------------------------------------------------------------------------------------------
 
     def _settle(self, port: int, tls_port: int) -> Place:
@@ -171,15 +183,16 @@ class Dovecot:
         os.chown(path, self._owner.pw_uid, self._owner.pw_gid)
 
     def _write_limits(self) -> None:
-        rule = "userdb_quota_storage_size={}B" if _version() >= (2, 4) else "userdb_quota_rule=*:bytes={}"
+        rule = "userdb_quota_storage_size={}B" if version() >= (2, 4) else "userdb_quota_rule=*:bytes={}"
         lines = [f"{user}:::::::{rule.format(octets)}\n" for user, octets in self._limits.items()]
         (self._root / "limits").write_text("".join(lines))
 
     def _launch(self) -> None:
         master = f"{self.settings.master}:{{PLAIN}}{self.settings.master_password}\n"
         (self._root / "masters").write_text(master)
+        (self._root / "oauth2.conf").write_text(oauth2_conf(self.settings))
         config = self._root / "dovecot.conf"
-        config.write_text(render(self.settings, self._place, _version()))
+        config.write_text(render(self.settings, self._place, version()))
         self._daemon = Daemon([program("dovecot") or "dovecot", "-F", "-c", str(config)], self._root / "log")
         try:
             self._daemon.wait_until(self._answers)
@@ -205,7 +218,12 @@ def _settled(read: Callable[[], list[Found]]) -> list[Found]:
     return found
 
 
-def _version() -> tuple[int, int]:
+def without_tokens() -> str:
+    """Why no server here can be told to take tokens, or nothing."""
+    return missing() or ("" if version() < (2, 4) else "this Dovecot's OAuth settings are not known to the tests")
+
+
+def version() -> tuple[int, int]:
     text = subprocess.run([program("dovecot") or "dovecot", "--version"], check=True, capture_output=True, text=True)
     major, minor = text.stdout.split(".")[:2]
     return int(major), int(minor)

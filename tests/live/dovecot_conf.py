@@ -40,7 +40,9 @@ class Settings:
     fsync: Literal["optimized", "always", "never"] = "never"
     connections: int = 64  # of one user from one address
     quota: bool = False  # Dovecot.set_quota limits a user
+    sharing: bool = False  # users may share folders (RFC 4314) and note things on them (RFC 5464); Dovecot 2.3
     read_only: bool = False  # nobody may write (an access control list)
+    tokeninfo: str = ""  # URL that tells whose token it is, which is appended (version 2.3 only)
     certificate_names: tuple[str, ...] = ("localhost", "127.0.0.1")
     certificate_days: int = 30  # negative: it has expired
 
@@ -80,7 +82,7 @@ protocols = imap
 listen = 127.0.0.1
 ssl = yes
 auth_verbose = yes
-auth_mechanisms = plain login
+auth_mechanisms = plain login{" xoauth2 oauthbearer" if settings.tokeninfo else ""}
 auth_failure_delay = 0
 auth_master_user_separator = *
 mail_fsync = {settings.fsync}
@@ -130,9 +132,11 @@ default_login_user = {owner.pw_name}
 
 def _version_23(settings: Settings, place: Place) -> str:
     layout = f":LAYOUT={settings.layout}" if settings.storage == "maildir" else ""
-    plugins = [name for name, wanted in (("quota", settings.quota), ("acl", settings.read_only)) if wanted]
+    chosen = (("quota", settings.quota), ("acl", settings.read_only or settings.sharing))
+    plugins = [name for name, wanted in chosen if wanted]
+    notes = "mail_attribute_dict = file:%h/attributes\n" if settings.sharing else ""
     return f"""\
-disable_plaintext_auth = no
+{notes}disable_plaintext_auth = no
 ssl_cert = <{place.root}/server.pem
 ssl_key = <{place.root}/server.key
 mail_location = {settings.storage}:~/mail{layout}
@@ -140,14 +144,15 @@ imap_capability = {" ".join(settings.capabilities)}
 mail_plugins = {" ".join(plugins)}
 protocol imap {{
   mail_plugins = $mail_plugins {" ".join("imap_" + name for name in plugins)}
+  imap_metadata = {"yes" if settings.sharing else "no"}
 }}
 plugin {{
   quota = count:User quota
   quota_vsizes = yes
-  acl = vfile:{place.root}/acl
+  acl = vfile{"" if settings.sharing else f":{place.root}/acl"}
   acl_user = %u
 }}
-passdb {{
+{_tokens_23(place) if settings.tokeninfo else ""}passdb {{
   driver = passwd-file
   args = {place.root}/masters
   master = yes
@@ -170,6 +175,21 @@ metric imap {{
   group_by = user cmd_name
 }}
 """
+
+
+def _tokens_23(place: Place) -> str:
+    return f"""\
+passdb {{
+  driver = oauth2
+  mechanisms = xoauth2 oauthbearer
+  args = {place.root}/oauth2.conf
+}}
+"""
+
+
+def oauth2_conf(settings: Settings) -> str:
+    """The file that the oauth2 passdb of version 2.3 reads."""
+    return f"tokeninfo_url = {settings.tokeninfo}\nusername_attribute = email\nuse_grant_password = no\n"
 
 
 def _version_24(settings: Settings, place: Place) -> str:

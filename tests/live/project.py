@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 
 import yaml
 
+from tests.live.cyrus import Cyrus
 from tests.live.dovecot import Dovecot
 from xdmigrate.report.status import plan_status
 from xdmigrate.testing.pymap import PymapServer
@@ -30,6 +31,7 @@ SECONDS = 600.0
 """Longest that a command may take before the test fails."""
 
 Values = dict[str, Any]
+Server = Dovecot | Cyrus | PymapServer
 
 
 class Answer(NamedTuple):
@@ -197,7 +199,7 @@ def open_ranges(state: str | Path, plan: str = "job") -> int:
 # --- parts of a plan ----------------------------------------------------------------------------------------------
 
 
-def endpoint(server: Dovecot | PymapServer, folder: Path, *, password: str = "secret", **settings: Any) -> Values:
+def endpoint(server: Server, folder: Path, *, password: str = "secret", **settings: Any) -> Values:
     """A server as an endpoint, in plain text on loopback unless `tls` says otherwise.
 
     Further settings are the plan's own; `auth` is merged with the reference to the password, which lies in a file.
@@ -219,9 +221,7 @@ def secret_file(folder: Path, secret: str) -> Path:
     return path
 
 
-def between(
-    old: Dovecot | PymapServer, new: Dovecot | PymapServer, folder: Path, *users: str | Values, **sections: Any
-) -> Project:
+def between(old: Server, new: Server, folder: Path, *users: str | Values, **sections: Any) -> Project:
     """A plan that moves these users from one server to the other, all by password and without TLS."""
     return Project(folder, endpoint(old, folder), endpoint(new, folder), users, **sections)
 

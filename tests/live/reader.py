@@ -77,6 +77,17 @@ def dump(host: str, port: int, user: str, password: str, *, ca: Path | None = No
         return {name: _messages(client, name) for name in names}
 
 
+def drafts(host: str, port: int, user: str, password: str) -> dict[str, list[Draft]]:
+    """Every message of every selectable folder with its body, ready to be put elsewhere."""
+    with session(host, port, user, password) as client:
+        names = [folder.name for folder in folders(client) if not UNSELECTABLE & _lower(folder.attributes)]
+        return {name: [_draft(message, body) for message, body in _bodies(client, name)] for name in names}
+
+
+def _draft(message: Message, body: bytes) -> Draft:
+    return Draft(body, message.flags, datetime.strptime(message.date, "%d-%b-%Y %H:%M:%S %z"))
+
+
 def contents(account: Mapping[str, Iterable[Message]]) -> dict[str, Counter[tuple[str, int]]]:
     """What must be equal after a migration whatever the ids are: how often each body is in each folder."""
     return {name: Counter((message.sha256, message.size) for message in messages) for name, messages in account.items()}
@@ -104,23 +115,25 @@ def folders(client: imaplib.IMAP4) -> list[Folder]:
 
 
 def _messages(client: imaplib.IMAP4, name: str) -> list[Message]:
+    return [message for message, _ in _bodies(client, name)]
+
+
+def _bodies(client: imaplib.IMAP4, name: str) -> Iterator[tuple[Message, bytes]]:
     count = int(_checked(client.select(quoted(name), readonly=True)))
-    messages: list[Message] = []
     for first in range(1, count + 1, BATCH):
         _, parts = client.fetch(f"{first}:{min(first + BATCH - 1, count)}", "(UID FLAGS INTERNALDATE BODY.PEEK[])")
-        messages += _parsed(parts)
-    return messages
+        yield from _parsed(parts)
 
 
-def _parsed(parts: Sequence[object]) -> Iterator[Message]:
+def _parsed(parts: Sequence[object]) -> Iterator[tuple[Message, bytes]]:
     """imaplib gives (line up to the literal, literal), then the rest of the line."""
     for position, part in enumerate(parts):
         if isinstance(part, tuple):
             rest = parts[position + 1] if position + 1 < len(parts) else b""
             line = part[0] + b" " + rest if isinstance(rest, bytes) else part[0]
-            yield _message(line, part[1])
+            yield _message(line, part[1]), part[1]
         elif isinstance(part, bytes) and b'BODY[] ""' in part:
-            yield _message(part, b"")
+            yield _message(part, b""), b""
 
 
 def _message(line: bytes, body: bytes) -> Message:

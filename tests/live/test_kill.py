@@ -39,6 +39,12 @@ TARGETS = (
 )
 """Targets of the trials, in turn; the quick ones see the first two. The source is an mdbox: it is filled fastest."""
 
+CONNECTIONS = (4, 1, 2)
+"""Pairs of connections for the mailbox, in turn."""
+
+AT_RANDOM = 8
+"""One kill in so many comes at any instant from the start of the program on; the others while a range is open."""
+
 
 def small(rng: Random, count: int, mark: str) -> list[Draft]:
     """Small mails, most of one size; one in fifty is equal to many others, a few are large."""
@@ -46,7 +52,7 @@ def small(rng: Random, count: int, mark: str) -> list[Draft]:
     for number in range(count):
         body = b"%s %06d\r\n" % (mark.encode(), number)
         if rng.random() < 0.02:
-            body = b"always the same\r\n"
+            body = b"%s, always the same\r\n" % mark.encode()  # another mark: what is deleted is not what is new
         if rng.random() < 0.002:
             body += rng.randbytes(150_000).hex().encode() + b"\r\n"
         flags = frozenset(flag for flag in FLAGS if rng.random() < 0.2)
@@ -66,7 +72,7 @@ def whole(server: Dovecot, user: str) -> Account:
 # --- the trials -------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("trial", range(30 if FULL else 2))
+@pytest.mark.parametrize("trial", range(67 if FULL else 2))
 def test_killed_at_any_instant(
     trial: int,
     dovecot_pair: Pair,
@@ -80,13 +86,15 @@ def test_killed_at_any_instant(
     chosen, user, old = TARGETS[trial % len(TARGETS)], new_user(), dovecot_pair.new
     new = new_dovecot(chosen) if chosen else dovecot_pair.old
     load(*old.access(user), mailbox(rng, "first"))
-    project, kept = between(old, new, tmp_path, user), Counter[object]()
+    pairs = {"connections": CONNECTIONS[trial % len(CONNECTIONS)]}
+    project, kept = between(old, new, tmp_path, user, limits={"old": pairs, "new": pairs}), Counter[object]()
     if trial % 2:
         assert project.run("sync").exit == 0
         kept = edit(old, user, rng)
     inside, kills = kill_repeatedly(project, rng)
     work = "delta" if trial % 2 else "full copy"
-    record_property("told", f"kill -9, trial {trial}, {work}: {inside} of {kills} kills landed in an open range")
+    told = f"kill -9, trial {trial}, {work}, {pairs['connections']} pairs"
+    record_property("told", f"{told}: {inside} of {kills} kills landed in an open range")
     assert inside >= 1
     finish(project)
     complete(project, whole(old, user), whole(new, user), kept)
@@ -98,7 +106,7 @@ def kill_repeatedly(project: Project, rng: Random) -> tuple[int, int]:
     inside = 0
     run = project.start("sync")
     while len(snapshots) < KILLS or (not inside and len(snapshots) < ATTEMPTS):
-        wait_for_an_instant(project, rng, guided=not inside)
+        wait_for_an_instant(project, rng, guided=not inside or rng.randrange(AT_RANDOM) > 0)
         killed = run.kill()
         assert killed.exit in {-signal.SIGKILL, 0}, killed
         snapshots.append(project.snapshot(project.folder / f"killed{len(snapshots)}"))
@@ -110,9 +118,9 @@ def kill_repeatedly(project: Project, rng: Random) -> tuple[int, int]:
 
 
 def wait_for_an_instant(project: Project, rng: Random, *, guided: bool) -> None:
-    """Sometimes any instant from the start on; as long as no kill has landed in a range, when one is being written."""
+    """While a range is being written, or any instant from the start on."""
     if guided and within(20, project.writing, pause=0.002):
-        time.sleep(rng.uniform(0, 0.1))
+        time.sleep(rng.uniform(0, 0.05))
     else:
         time.sleep(rng.uniform(0.3, 4.0))
 

@@ -235,7 +235,7 @@ class Case:
 
 DOTTED = {
     "2024.25/a.b.c": "INBOX.2024_25.a_b_c",
-    "INBOX/Sub": "INBOX.INBOX.Sub",
+    "INBOX/Sub": "INBOX.Sub",  # there everything is below INBOX
     "R&-D": "INBOX.R&-D",
     "Entw&APw-rfe": "INBOX.Entw&APw-rfe",
     "Deep/er/still": "INBOX.Deep.er.still",

@@ -124,7 +124,7 @@ def test_no_room_to_spool_large_messages(
 ) -> None:
     """Large bodies wait on the disk for temporary files: when that one is full, no message is lost for it."""
     user, other = new_user(), new_user()
-    load(*dovecot_pair.old.access(user), {"INBOX": mails(2, size=3_000_000)})
+    load(*dovecot_pair.old.access(user), {"INBOX": mails(2, size=6_000_000)})
     load(*dovecot_pair.old.access(other), {"INBOX": mails(2)})
     project = between(dovecot_pair.old, dovecot_pair.new, tmp_path, user, other)
     patch = f"import tempfile\ntempfile.tempdir = {str(disk[0])!r}\n"

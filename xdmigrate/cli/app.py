@@ -113,7 +113,13 @@ PLAN_GROUPS: tuple[tuple[str, str, dict[str, Work]], ...] = (
     (
         "secret",
         "The plan's encrypted store of secrets.",
-        {"set": secret.set_, "import": secret.import_, "status": secret.status, "purge": secret.purge},
+        {
+            "set": secret.set_,
+            "import": secret.import_,
+            "login": secret.login,
+            "status": secret.status,
+            "purge": secret.purge,
+        },
     ),
     (
         "journal",

@@ -9,12 +9,16 @@ from sqlalchemy import Connection
 
 from xdmigrate.cli.compose import into_path
 from xdmigrate.engine.context import Policy
+from xdmigrate.engine.labels import Labels
+from xdmigrate.engine.people import People
 from xdmigrate.engine.scope import Scope
 from xdmigrate.errors import GuardRefused, UsageError
 from xdmigrate_plans import csvfile, edit, loader
+from xdmigrate_plans.addresses import mapped
+from xdmigrate_plans.checks import account_name
 from xdmigrate_plans.faults import Faults, Spot
 from xdmigrate_plans.logins import store_name
-from xdmigrate_plans.plan import SIDES
+from xdmigrate_plans.plan import SIDES, PlannedMailbox
 from xdmigrate_state import journal, mailboxes, plans
 from xdmigrate_state.rows import MailboxSpec, PlanRow
 
@@ -61,7 +65,9 @@ def apply_plan(c: Connection, plan: Plan, system: str, accepted: Sequence[str], 
 
 def _specs(plan: Plan, system: str) -> Iterator[MailboxSpec]:
     for box in plan.mailboxes:
-        yield MailboxSpec(box.source, box.target, into_path(box), box.name or "", box.wave or "", system)
+        yield MailboxSpec(
+            box.source, box.target, into_path(box), box.name or "", box.wave or "", system, merge=box.merge or ""
+        )
 
 
 def policy(plan: Plan, accepted: Sequence[str]) -> Policy:
@@ -70,8 +76,34 @@ def policy(plan: Plan, accepted: Sequence[str]) -> Policy:
         scope=scope(plan),
         mirror=plan.deletions == "mirror",
         failures=plan.failures.items_per_mailbox,
+        labels=labels(plan),
+        permissions=plan.content.include.permissions,
+        people=people(plan),
+        repair=plan.scope.repair,
         accepted=frozenset(accepted),
     )
+
+
+def people(plan: Plan) -> People:
+    """Who at the source is who on the target, as far as the plan tells."""
+    known: dict[str, str] = {}
+    for box in plan.mailboxes:
+        name = account_name(plan, "target", box)
+        asked = (box.source, box.source_user or "", account_name(plan, "source", box))
+        known |= {each.casefold(): name for each in asked if each}
+    addresses = plan.addresses
+
+    def elsewhere(address: str) -> str:
+        target = mapped(address, addresses)
+        return account_name(plan, "target", PlannedMailbox(address, target))
+
+    return People(known, elsewhere)
+
+
+def labels(plan: Plan) -> Labels:
+    """How the source's labels become copies."""
+    wished = plan.endpoints[plan.endpoint_name("source")].described().get("labels")
+    return Labels.FOLDERS if wished == Labels.FOLDERS else Labels.ONCE
 
 
 def scope(plan: Plan) -> Scope:

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-import hmac
-import os
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeVar
 
 from xdmigrate import registry
-from xdmigrate.cli.tally import Calls, CountedTrace
-from xdmigrate.errors import LoginRejected, PlanInvalid, Problem, SecretUnreadable
+from xdmigrate.access import extra
+from xdmigrate.cli.entrance import Entrance
+from xdmigrate.cli.tally import CountedTrace
+from xdmigrate.errors import PlanInvalid, Problem, SecretUnreadable
+from xdmigrate.report.facts import EndpointCost
+from xdmigrate.wrap.cost import Cost, Costs
 from xdmigrate.wrap.gate import Gate, Gates
 from xdmigrate.wrap.limit import LimitedAuditor, LimitedSource, LimitedTarget
 from xdmigrate.wrap.patience import Patience
 from xdmigrate.wrap.retry import RetryingAuditor, RetryingSource, RetryingTarget
 from xdmigrate.wrap.trace import TracedSource, TracedTarget
 from xdmigrate_plans import logins
-from xdmigrate_plans.resolver import Resolver
 from xdmigrate_plans.vault import Vault
 
 if TYPE_CHECKING:
@@ -62,13 +63,10 @@ class Systems:
     ) -> None:
         self.plan = plan
         self.vault = Vault(home, plan.name)
-        self.calls = Calls()
-        self._resolver = Resolver(plan.directory, self.vault)
+        self.costs = Costs()
         self._stop = stop
-        self._hide = hide
+        self.entrance = Entrance(plan, KIND, self.vault, hide)
         self._patience = Patience(ATTEMPTS, FIRST_WAIT, stop=stop)
-        self._rejected: set[tuple[str, str, bytes]] = set()
-        self._salt = os.urandom(16)
         self._planned = {(box.source, box.target, into_path(box)): box for box in plan.mailboxes}
         gates = Gates()
         self.source_system = self._system("source", gates)
@@ -79,6 +77,9 @@ class Systems:
         name = self.plan.endpoint_name(side, KIND)
         endpoint = logins.endpoint(self.plan, name)
         connector = registry.load(endpoint.connector)
+        auth = self.plan.endpoints[name].auth
+        if auth is not None and auth.oauth is not None:
+            extra.require(auth.oauth.flow)
         if found := connector.problems(endpoint):
             raise PlanInvalid([_located(self.plan.path, name, problem) for problem in found])
         identity = connector.identity(endpoint)
@@ -96,17 +97,23 @@ class Systems:
             return max(1, source.gate.places() // 2)
         return min(source.gate.places(), target.gate.places())
 
+    def told_costs(self) -> list[EndpointCost]:
+        """What the run cost each endpoint until now; one that serves both sides is told once."""
+        systems = {system.endpoint.name: system.endpoint for system in (self.source_system, self.target_system)}
+        return [_told(self.costs.of(name), endpoint) for name, endpoint in systems.items()]
+
     def login(self, system: System, planned: PlannedMailbox) -> Login:
         """The mailbox's login on one side. Raises SecretUnreadable."""
-        login = logins.login(self.plan, system.side, KIND, planned, self._resolver)
-        self._hide(login.password)
-        return login
+        return self.entrance.login(system.side, planned)
 
     def mark(self, mailbox: MailboxRow) -> bytes:
         """Changes when one of the mailbox's two secrets does. Raises SecretUnreadable."""
         planned = self.planned(mailbox)
-        sides = (self.source_system, self.target_system)
-        return b"".join(self.vault.mark(self.login(system, planned).password) for system in sides)
+        return b"".join(self.entrance.mark(system.side, planned) for system in (self.source_system, self.target_system))
+
+    def forget(self) -> None:
+        """A person changed secrets: what was refused before may be granted now."""
+        self.entrance.forget()
 
     def planned(self, mailbox: MailboxRow) -> PlannedMailbox:
         """The mailbox as the plan writes it. Raises SecretUnreadable when the plan no longer lists it."""
@@ -115,29 +122,29 @@ class Systems:
             raise SecretUnreadable("the plan no longer lists this mailbox, so it has no login", mailbox=mailbox.source)
         return planned
 
-    def source(self, mailbox: MailboxRow) -> Source:
-        """A session on the source."""
+    def source(self, mailbox: MailboxRow, *, insist: bool = True) -> Source:
+        """A session on the source; `insist`: it has to be had, so it is tried for with patience."""
         system, planned = self.source_system, self.planned(mailbox)
         trace = self._trace(system, mailbox)
 
         def connect() -> Source:
             with trace.call("connect"):
-                session = self._admitted(system, planned, system.connector.source)
+                session = self.entrance.admit(system.side, system.endpoint, planned, system.connector.source)
             return TracedSource(session, trace)
 
-        return RetryingSource(lambda: LimitedSource(system.gate, connect, self._stop), self._patience)
+        return RetryingSource(lambda: LimitedSource(system.gate, connect, self._stop), self._patience, insist=insist)
 
-    def target(self, mailbox: MailboxRow) -> Target:
-        """A session on the target."""
+    def target(self, mailbox: MailboxRow, *, insist: bool = True) -> Target:
+        """A session on the target, as `source`."""
         system, planned = self.target_system, self.planned(mailbox)
         trace = self._trace(system, mailbox)
 
         def connect() -> Target:
             with trace.call("connect"):
-                session = self._admitted(system, planned, system.connector.target)
+                session = self.entrance.admit(system.side, system.endpoint, planned, system.connector.target)
             return TracedTarget(session, trace)
 
-        return RetryingTarget(lambda: LimitedTarget(system.gate, connect, self._stop), self._patience)
+        return RetryingTarget(lambda: LimitedTarget(system.gate, connect, self._stop), self._patience, insist=insist)
 
     def auditor(self, system: System, mailbox: MailboxRow) -> Auditor:
         """An independent reading session on either side."""
@@ -145,30 +152,28 @@ class Systems:
 
         def connect() -> Auditor:
             with trace.call("connect"):
-                return self._admitted(system, planned, system.connector.auditor)
+                return self.entrance.admit(system.side, system.endpoint, planned, system.connector.auditor)
 
         return RetryingAuditor(lambda: LimitedAuditor(system.gate, connect, self._stop), self._patience)
 
     def _trace(self, system: System, mailbox: MailboxRow) -> CountedTrace:
         address = mailbox.source if system.side == "source" else mailbox.target
-        return CountedTrace(self.calls, system.endpoint.name, address)
+        return CountedTrace(self.costs, system.endpoint.name, address)
 
-    def _admitted(self, system: System, planned: PlannedMailbox, connect: Callable[[Endpoint, Login], S]) -> S:
-        """Log in; a user and secret that were rejected once are not tried again, whichever mailboxes share them."""
-        login = self.login(system, planned)
-        key = (system.endpoint.name, login.user, hmac.digest(self._salt, login.password.encode(), "sha256"))
-        if key in self._rejected:
-            raise LoginRejected(
-                f"{login.address}: the login of {login.user!r} on {system.endpoint.name} was rejected before",
-                remedy="mend the password, then run again",
-                endpoint=system.endpoint.name,
-                mailbox=login.address,
-            )
-        try:
-            return connect(system.endpoint, login)
-        except LoginRejected:
-            self._rejected.add(key)
-            raise
+
+def _told(cost: Cost, endpoint: Endpoint) -> EndpointCost:
+    meter = endpoint.meter
+    return EndpointCost(
+        endpoint.name,
+        cost.seconds,
+        cost.calls,
+        cost.items,
+        cost.octets,
+        cost.retries,
+        meter.commands,
+        meter.sent,
+        meter.received,
+    )
 
 
 def into_path(planned: PlannedMailbox) -> tuple[str, ...]:

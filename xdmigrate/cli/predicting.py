@@ -22,6 +22,10 @@ def _facts(mailbox: MailboxRow, told: Prediction) -> dict[str, object]:
         "created": [list(path) for path in told.created],
         "renamed": [{"from": list(old), "to": list(new)} for old, new in told.renamed],
         "subscribed": [list(path) for path in told.subscribed],
+        "shared": [
+            {"folder": list(path), "grants": dict(more.grants), "notes": sorted(more.notes)}
+            for path, more in told.shared
+        ],
         "flags": sum(folder.flags for folder in told.folders.values()),
         "moved": sum(folder.moved for folder in told.folders.values()),
         "removed": sum(folder.removed for folder in told.folders.values()),
@@ -33,9 +37,11 @@ def line(predictions: Iterable[tuple[MailboxRow, Prediction]]) -> str:
     told = [prediction for _, prediction in predictions]
     folders = [folder for one in told for folder in one.folders.values()]
     created, renamed = sum(len(one.created) for one in told), sum(len(one.renamed) for one in told)
+    shared = sum(len(more.grants) + len(more.notes) for one in told for _, more in one.shared)
     return (
         f"would create {created:,} folders and rename {renamed:,},"
         f" change the flags of {sum(folder.flags for folder in folders):,} items,"
         f" move {sum(folder.moved for folder in folders):,}"
-        f" and remove {sum(folder.removed for folder in folders):,} items"
+        f" and remove {sum(folder.removed for folder in folders):,} items;"
+        f" would set {shared:,} permissions and notes of folders"
     )

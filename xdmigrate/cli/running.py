@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from xdmigrate.cli.applying import policy
+from xdmigrate.cli.lending import SpareConnections
 from xdmigrate.engine.context import Context, StopClock
 from xdmigrate.errors import LeaseLost, PlanHeld
 from xdmigrate.jobs.secrets import Secrets
@@ -75,7 +76,7 @@ def run(bench: Bench, wish: Wish) -> RunResult:
         wish,
         stop=bench.stop,
         endpoints=bench.systems.endpoints,
-        secrets=Secrets(bench.systems.mark),
+        secrets=Secrets(bench.systems.mark, bench.systems.forget),
         workers=bench.systems.workers(),
     )
     result = runner.run()
@@ -91,6 +92,7 @@ def _context(bench: Bench) -> Context:
         source=_dry_source(bench) if bench.dry_run else bench.systems.source,
         target=_dry_target(bench) if bench.dry_run else _held_target(bench),
         clock=StopClock(bench.stop),
+        lender=None if bench.dry_run else SpareConnections(bench.systems),  # a prediction is made in one session
         owner=f"{socket.gethostname()}:{os.getpid()}",
     )
 

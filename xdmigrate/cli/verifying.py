@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ from xdmigrate.errors import EndpointError, LoginRejected, Stopped, XdmigrateErr
 from xdmigrate.jobs.secrets import Secrets
 from xdmigrate.report.verdicts import MailboxVerdict, Verdict
 from xdmigrate.wrap.forward import ForwardingAuditor
+from xdmigrate_state import alterations
 
 if TYPE_CHECKING:
     from xdmigrate.cli.compose import System, Systems
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
     from xdmigrate.engine.scope import Scope
     from xdmigrate.model import Folder, Head
     from xdmigrate_state.database import Database
-    from xdmigrate_state.rows import MailboxRow
+    from xdmigrate_state.rows import Altered, MailboxRow
 
 T = TypeVar("T")
 
@@ -37,6 +39,9 @@ class StoppableAuditor(ForwardingAuditor):
 
     def inspect(self, folder: Folder, refs: Sequence[bytes]) -> Iterator[Inspected]:
         return self._until_stop(super().inspect(folder, refs))
+
+    def chunks(self, folder: Folder, ref: bytes) -> Iterator[bytes]:
+        return self._until_stop(super().chunks(folder, ref))
 
     def _until_stop(self, values: Iterator[T]) -> Iterator[T]:
         for value in values:
@@ -73,7 +78,8 @@ class Verification:
             error.mailbox = error.mailbox or mailbox.source
             if isinstance(error, EndpointError):
                 self._out_of_reach.add(error.endpoint)
-            self.tell(error)
+            if not (self.stop.is_set() and isinstance(error, Stopped)):  # that is told once, for the whole run
+                self.tell(error)
         self.told(verdict)
         return verdict
 
@@ -89,12 +95,23 @@ class Verification:
             target = self._auditor(systems.target_system, mailbox)
             try:
                 return verify(
-                    self.db, mailbox, self.scope, source=source, target=target, features=features, depth=self.depth
+                    self.db,
+                    mailbox,
+                    self.scope,
+                    source=source,
+                    target=target,
+                    features=features,
+                    depth=self.depth,
+                    altered=self._record,
                 )
             finally:
                 target.close()
         finally:
             source.close()
+
+    def _record(self, folder_id: int, found: Sequence[Altered]) -> None:
+        """So that a person can accept exactly these copies; only the state changes."""
+        self.db.write(lambda c: alterations.record(c, folder_id, found, time.time()))
 
     def _auditor(self, system: System, mailbox: MailboxRow) -> Auditor:
         return StoppableAuditor(self.systems.auditor(system, mailbox), self.stop)

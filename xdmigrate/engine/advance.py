@@ -13,8 +13,9 @@ from enum import Enum
 
 from xdmigrate.engine.context import Context
 from xdmigrate.engine.passes import steps
+from xdmigrate.engine.work import paused
 from xdmigrate.errors import FolderUnusable, Reach, Retriable, Stopped, XdmigrateError
-from xdmigrate_state import mailboxes, plans
+from xdmigrate_state import mailboxes
 
 BACKOFF_SECONDS = (2.0, 5.0, 15.0, 60.0, 300.0)
 """Waits after the 1st, 2nd, … failed attempt in a row, unless the server names one of its own."""
@@ -82,11 +83,7 @@ class Advancer:
         return Step(Verdict.PAUSED)
 
     def _paused(self, mailbox_id: int) -> bool:
-        if self._context.stopping():
-            return True
-        return self._context.db.read(
-            lambda c: plans.is_paused(c, self._context.plan_id) or mailboxes.get(c, mailbox_id).paused
-        )
+        return self._context.stopping() or paused(self._context, mailbox_id)
 
     def _judge(self, mailbox_id: int, error: XdmigrateError) -> Step:
         context, now = self._context, self._context.clock.now()

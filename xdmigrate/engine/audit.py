@@ -6,9 +6,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from xdmigrate.contract import Features
+from xdmigrate.engine.fingerprints import Print
 from xdmigrate.model import Head, Outcome
 from xdmigrate.report.verdicts import ItemState
-from xdmigrate_state.rows import ItemRow
+from xdmigrate_state import alterations
+from xdmigrate_state.rows import Altered, ItemRow, Standing
 
 SYSTEM_FLAGS = frozenset({"\\Seen", "\\Answered", "\\Flagged", "\\Deleted", "\\Draft"})
 """RFC 3501 section 2.3.2, without \\Recent, which belongs to the session."""
@@ -24,6 +26,10 @@ class Links:
     reasons: dict[bytes, tuple[str, bool]] = field(default_factory=dict)  # quarantined: code, accepted
     baseline: frozenset[bytes] = frozenset()  # target ids from before our first write
     claimed: frozenset[bytes] = frozenset()  # target ids claimed by any mailbox of this account
+    standings: dict[bytes, Standing] = field(default_factory=dict)  # of merged items: what stands for them
+    folder_id: int = 0  # 0: the state does not know the source folder
+    altered: dict[bytes, Altered] = field(default_factory=dict)  # copies known to have other bytes
+    shared: frozenset[bytes] = frozenset()  # target ids that stand for items of other mailboxes, too
 
     def learn(self, rows: Iterable[ItemRow]) -> None:
         """Take in ledger rows."""
@@ -35,8 +41,9 @@ class Links:
                     self.gone.add(row.target_id)
 
     def adopted(self, source_id: bytes) -> bool:
-        """Whether the item was on the target before us."""
-        return self.outcomes.get(source_id) is Outcome.PRESENT
+        """Whether the item's counterpart was not made from it alone: then it may have gained flags."""
+        known = self.outcomes.get(source_id) in {Outcome.PRESENT, Outcome.MERGED}
+        return known or self.targets.get(source_id) in self.shared
 
 
 def pair_by_links(
@@ -58,6 +65,25 @@ def metadata_faults(head: Head, copy: Head, features: Features, *, adopted: bool
     if features.dates and not adopted and head.date != copy.date:
         faults.append(f"date {copy.date} instead of {head.date}")
     return ", ".join(faults)
+
+
+def found_altered(head: Head, copy: Head, read: Print | None) -> Altered:
+    """A copy with other bytes, as verification found it; `read` is what was read of it."""
+    size = read.size if read else copy.size
+    sizes = f"{head.size:,} bytes at the source, {size:,} on the target"
+    told = sizes if head.size != size else f"{size:,} bytes on both sides, not the same ones"
+    return Altered(head.ref, alterations.ALTERED, told, size, read.fingerprint if read else None)
+
+
+def excuse(known: Altered | None, found: Altered, listed: int) -> Altered | None:
+    """What is known of exactly this copy; None for a copy of which nothing is known, or another thing.
+
+    A copy that nobody had read was known by its `listed` size.
+    """
+    if known is None:
+        return None
+    same = alterations.same_copy(known, found.size, found.fingerprint)
+    return known if same or (known.fingerprint is None and known.size == listed) else None
 
 
 def leftover_state(ref: bytes, links: Links) -> ItemState | None:

@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from xdmigrate.contract import Source, Target
+from xdmigrate.engine.labels import Labels
+from xdmigrate.engine.people import NOBODY, People
 from xdmigrate.engine.scope import Scope
 from xdmigrate.errors import Stopped
 from xdmigrate_state.database import Database
@@ -54,7 +56,7 @@ class Progress:
     """One step forward, told to whoever watches: counts are differences, not totals."""
 
     mailbox_id: int
-    phase: str  # connect, settle, folders, survey, adopt, copy, flags, remove, done
+    phase: str  # connect, settle, folders, survey, move, merge, adopt, copy, flags, remove, done
     folder: str = ""
     items: int = 0
     octets: int = 0
@@ -67,7 +69,25 @@ class Policy:
     scope: Scope
     mirror: bool = False  # deletions: mirror
     failures: int = 50  # items that may fail in one mailbox before it needs attention
+    labels: Labels = Labels.ONCE  # copies of objects that the source shows in several folders
+    repair: bool = False  # scope.repair: a second, repaired attempt at what the target refused
+    permissions: bool = True  # include.permissions: copy who else may use a folder
+    people: People = NOBODY  # who at the source is who on the target
     accepted: frozenset[str] = frozenset()  # checksums of findings that a person accepted
+
+
+class Lender(Protocol):
+    """Further sessions for a mailbox that has a pair already, as long as nobody else needs the connections."""
+
+    def lends(self) -> bool:
+        """Whether both systems have room for one more just now."""
+
+    def source(self, mailbox: MailboxRow) -> Source: ...
+
+    def target(self, mailbox: MailboxRow) -> Target: ...
+
+    def wanted(self) -> bool:
+        """Whether somebody waits for a connection: a borrowed one is to be given back after the range under way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +100,7 @@ class Context:
     source: Callable[[MailboxRow], Source]  # open a session; wrapped as the composition root wishes
     target: Callable[[MailboxRow], Target]
     clock: Clock
+    lender: Lender | None = None  # None: a mailbox gets one pair of sessions
     owner: str = "local"  # names this worker in leases and the journal
     progress: Callable[[Progress], None] = field(default=lambda _progress: None)
     stopping: Callable[[], bool] = field(default=lambda: False)  # the run is asked to end at the next checkpoint

@@ -2,27 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from hashlib import sha256
 
 from sqlalchemy import Connection
 
-from xdmigrate.contract import Intent, Receipt, Writer
-from xdmigrate.engine.elsewhere import acknowledged, believe_moved
+from xdmigrate.contract import Intent, Receipt, Refused, Stored, Writer
+from xdmigrate.engine.altering import altered
+from xdmigrate.engine.elsewhere import Unkept, settle_moved
 from xdmigrate.engine.fingerprints import HashedBody, Print, prints
+from xdmigrate.engine.lanes import MOST_LANES, share
 from xdmigrate.engine.proof import Proof, Sent, prove
 from xdmigrate.engine.reading import Unreadable, read_each
 from xdmigrate.engine.work import Pair, Work
-from xdmigrate.errors import ItemRefused, TooManyFailures
+from xdmigrate.errors import ItemRefused, Retriable, TooManyFailures
 from xdmigrate.model import Folder, Head, Item, Outcome, successor
-from xdmigrate_state import failures, folders, intents, ledger, places
+from xdmigrate_state import alterations, failures, folders, intents, ledger, places
 from xdmigrate_state.rows import ItemRow, PlaceRow, Settled
 
 RANGE_ITEMS = 1000
 RANGE_OCTETS = 64_000_000
 """A range is at most this many items, and as many bytes unless one item alone is larger."""
+
+FEWEST_ITEMS = 200
+"""Several lanes share the rest in ranges of at least so many items, one full MULTIAPPEND."""
 
 DETAIL_CHARS = 300
 
@@ -44,66 +50,113 @@ class Range:
     unreadable: list[Unreadable] = field(default_factory=list)
 
 
-def copy(work: Work, pair: Pair) -> Iterator[None]:
-    """Send everything pending in this folder. Yields after each range; raises TooManyFailures."""
-    if pair.place is None or pair.target is None or not _anything_pending(work, pair):
-        return
-    unkept: list[bytes] = []
-    for rows in _ranges(work, pair):
-        unkept += _copy_range(work, Range(pair, pair.place, pair.target, rows))
-        yield
-    for start in range(0, len(unkept), RANGE_ITEMS):  # a second and last attempt; then it is quarantined
-        refs = unkept[start : start + RANGE_ITEMS]
+def copy(work: Work, pairs: Sequence[Pair]) -> Iterator[None]:
+    """Send everything pending in these folders. Yields after each range of the first lane; raises TooManyFailures."""
+    wanted = [pair for pair in pairs if pair.place is not None and pair.target is not None and _pending(work, pair)]
+    unkept: list[Unkept] = []
+
+    def once(lane: Work, span: Range) -> None:
+        unkept.extend(_copy_range(lane, span))
+
+    yield from share(work, _ranges(work, wanted), once)
+    for pair in wanted:
+        yield from _copy_again(work, pair, [item for item in unkept if item.pair is pair])
+
+
+def _copy_again(work: Work, pair: Pair, unkept: Sequence[Unkept]) -> Iterator[None]:
+    """A second and last attempt for what the target accepted and does not hold; then it is quarantined."""
+    left = settle_moved(work, unkept)
+    for start in range(0, len(left), RANGE_ITEMS):
+        refs = [item.sent.source_id for item in left[start : start + RANGE_ITEMS]]
         known = work.read(partial(ledger.by_refs, folder=pair.row, refs=refs))
-        lost = _copy_range(work, Range(pair, pair.place, pair.target, list(known.values())))
-        _quarantine_unkept(work, pair, lost)
+        lost = settle_moved(work, _copy_range(work, _range(pair, list(known.values()))))
+        _quarantine_unkept(work, pair, [item.sent.source_id for item in lost])
         yield
 
 
-def _anything_pending(work: Work, pair: Pair) -> bool:
+def _pending(work: Work, pair: Pair) -> int:
     """By the folder's counters: a folder that did not change costs one look-up, whatever its size."""
     if not pair.surveyed:
-        return bool(pair.row.counts.pending)
-    return bool(work.read(partial(folders.get, folder_id=pair.row.id)).counts.pending)
+        return pair.row.counts.pending
+    return work.read(partial(folders.get, folder_id=pair.row.id)).counts.pending
 
 
-def _ranges(work: Work, pair: Pair) -> Iterator[list[ItemRow]]:
-    """Pending rows in the plan's order, cut by count and bytes. Rows that stay pending are not offered again."""
-    edge: bytes | None = None
-    rows: list[ItemRow] = []
-    octets = 0
-    while page := _pending_beyond(work, pair, edge):
-        edge = page[-1].source_id
-        for row in page:
-            if rows and (len(rows) >= RANGE_ITEMS or octets + row.size > RANGE_OCTETS):
-                yield rows
-                rows, octets = [], 0
-            rows.append(row)
+def _ranges(work: Work, pairs: Sequence[Pair]) -> Iterator[Range]:
+    """Pending rows of one folder after the other, in the plan's order. Rows that stay pending are not offered again."""
+    cut = Cut(sum(_pending(work, pair) for pair in pairs), lanes=1 if work.context.lender is None else MOST_LANES)
+    for pair in pairs:
+        for rows in cut.ranges(_pending_rows(work, pair)):
+            yield _range(pair, rows)
+
+
+def _range(pair: Pair, rows: list[ItemRow]) -> Range:
+    if pair.place is None or pair.target is None:
+        raise ValueError("a folder without a place on the target has nothing to copy")
+    return Range(pair, pair.place, pair.target, rows)
+
+
+@dataclass(slots=True)
+class Cut:
+    """Cuts rows into ranges by count and bytes; smaller ones towards the end, so that several lanes end together."""
+
+    left: int  # items that are still to be cut
+    lanes: int = 1
+
+    def ranges(self, rows: Iterable[ItemRow]) -> Iterator[list[ItemRow]]:
+        """The rows in their order, none left out."""
+        part: list[ItemRow] = []
+        octets = 0
+        for row in rows:
+            if part and (len(part) >= self._most_items() or octets + row.size > RANGE_OCTETS // self.lanes):
+                yield self._cut(part)
+                part, octets = [], 0
+            part.append(row)
             octets += row.size
-    if rows:
-        yield rows
+        if part:
+            yield self._cut(part)
+
+    def _most_items(self) -> int:
+        return RANGE_ITEMS if self.lanes == 1 else min(RANGE_ITEMS, max(FEWEST_ITEMS, self.left // (2 * self.lanes)))
+
+    def _cut(self, part: list[ItemRow]) -> list[ItemRow]:
+        self.left -= len(part)
+        return part
 
 
-def _pending_beyond(work: Work, pair: Pair, edge: bytes | None) -> list[ItemRow]:
-    newest = work.policy.scope.newest_first
+def _pending_rows(work: Work, pair: Pair) -> Iterator[ItemRow]:
+    newest, edge = work.policy.scope.newest_first, None
+    while page := _pending_beyond(work, pair, edge, newest=newest):
+        yield from page
+        edge = page[-1].source_id
+
+
+def _pending_beyond(work: Work, pair: Pair, edge: bytes | None, *, newest: bool) -> list[ItemRow]:
     below, above = (edge, None) if newest else (None, edge)
     return work.read(lambda c: ledger.pending(c, pair.row, newest=newest, limit=RANGE_ITEMS, before=below, after=above))
 
 
-def _copy_range(work: Work, span: Range) -> list[bytes]:
-    """One range from intent to outcome. Returns the source ids that the target accepted but does not hold."""
+def _copy_range(work: Work, span: Range) -> list[Unkept]:
+    """One range from intent to outcome. Returns what the target accepted but does not hold."""
     span.rows.sort(key=lambda row: row.source_id)
     work.hold()
     span.intent = _open(work, span)
-    _send(work, span)
-    gained = unclaimed(work, span.place, span.target, span.place.next_id)
-    proof = prove(span.sent, span.receipts, gained, lambda refs: prints(work.target, span.target, refs))
-    told = acknowledged(span.receipts, span.place.next_id)
-    believe_moved(work, span.target.path, told, span.sent, proof)
-    _commit(work, span, proof, gained)
-    _limit_failures(work)
+    with _keeping_refusals(work, span):
+        _send(work, span)
+        with work.closing(span.place.id):
+            proof = _close(work, span)
+    limit_failures(work)
     work.tell("copy", "/".join(span.pair.folder.path), len(proof.stored), _octets(span, proof))
-    return [span.sent[ticket].source_id for ticket in proof.unkept]
+    told = {receipt.ticket: receipt.ref for receipt in span.receipts if isinstance(receipt, Stored)}
+    return [Unkept(span.pair, span.place, span.sent[ticket], told.get(ticket)) for ticket in proof.unkept]
+
+
+def _close(work: Work, span: Range) -> Proof:
+    """What the target really holds of the range, committed. One lane at a time in one folder."""
+    gained = unclaimed(work, span.place, span.target, span.place.next_id)
+    alone = not work.target.features.ids_returned  # else another lane's range may be open in this folder
+    proof = prove(span.sent, span.receipts, gained, lambda refs: prints(work.target, span.target, refs), by_order=alone)
+    _commit(work, span, proof, gained)
+    return proof
 
 
 def _open(work: Work, span: Range) -> Intent:
@@ -119,9 +172,9 @@ def _open(work: Work, span: Range) -> Intent:
 def _send(work: Work, span: Range) -> None:
     """Asked to stop, nothing more is begun: what was sent is proved as always, the rest stays pending."""
     refs = [row.source_id for row in span.rows]
-    with work.target.writer(span.target, span.intent) as writer:
+    with work.target.writer(span.target, span.intent) as writer, _hearing_out(span, writer):
         for ticket, item in enumerate(read_each(work.source, span.pair.folder, refs)):
-            if work.context.stopping():
+            if work.halting():
                 break
             if isinstance(item, Unreadable):
                 span.unreadable.append(item)
@@ -129,6 +182,31 @@ def _send(work: Work, span: Range) -> None:
                 _put(span, writer, ticket, item)
                 span.receipts += writer.poll()
         span.receipts += writer.flush()
+
+
+@contextmanager
+def _hearing_out(span: Range, writer: Writer) -> Iterator[None]:
+    """Take the receipts that came before the connection was lost."""
+    try:
+        yield
+    except Retriable:
+        with suppress(Retriable):
+            span.receipts += writer.poll()
+        raise
+
+
+@contextmanager
+def _keeping_refusals(work: Work, span: Range) -> Iterator[None]:
+    """What the target refused before it hung up is not offered again: some hang up after a few refusals."""
+    try:
+        yield
+    except Retriable:
+        told = [receipt for receipt in span.receipts if isinstance(receipt, Refused) and receipt.ticket in span.sent]
+        settled = [quarantined(span.sent[each.ticket].source_id, each.reason, each.detail) for each in told]
+        now = work.context.clock.now()
+        if settled:
+            work.checkpoint(lambda c: ledger.settle(c, span.pair.row, settled, now))
+        raise
 
 
 def _put(span: Range, writer: Writer, ticket: int, item: Item) -> None:
@@ -150,13 +228,15 @@ def unclaimed(work: Work, place: PlaceRow, folder: Folder, floor: bytes) -> dict
     return {head.ref: head for head in work.target.heads(folder, floor) if head.ref not in claims}
 
 
-def _commit(work: Work, span: Range, proof: Proof, gained: Iterable[bytes]) -> None:
+def _commit(work: Work, span: Range, proof: Proof, gained: Mapping[bytes, Head]) -> None:
     settled = [*_copied(span, proof), *_failed(span, proof)]
+    changed = altered(work, span.target, span.sent, proof.stored, gained)
     next_id = max([span.place.next_id, *map(successor, gained)])
     now = work.context.clock.now()
 
     def commit(c: Connection) -> PlaceRow:
         ledger.settle(c, span.pair.row, settled, now)
+        alterations.record(c, span.pair.row.id, changed, now)
         intents.close(c, span.intent.id)
         places.advance(c, span.place.id, next_id)
         work.note(c, "range", **_facts(span, proof))
@@ -219,11 +299,12 @@ def _quarantine_unkept(work: Work, pair: Pair, refs: Sequence[bytes]) -> None:
     detail = "the target accepted it twice and does not hold it"
     settled, now = [quarantined(ref, NOT_KEPT, detail) for ref in refs], work.context.clock.now()
     work.checkpoint(lambda c: ledger.settle(c, pair.row, settled, now))
-    _limit_failures(work)
+    limit_failures(work)
 
 
-def _limit_failures(work: Work) -> None:
-    failed = work.read(lambda c: failures.count_open(c, work.mailbox.id))
+def limit_failures(work: Work) -> None:
+    """Raise TooManyFailures above the plan's limit; what may yet be repaired does not count."""
+    failed = work.read(lambda c: failures.count_open(c, work.mailbox.id, repair=work.policy.repair))
     if failed > work.policy.failures:
         raise TooManyFailures(
             f"{work.mailbox.source}: {failed} items failed, the plan allows {work.policy.failures}",

@@ -67,10 +67,11 @@ def prints(store: Source, folder: Folder, refs: Sequence[bytes]) -> Iterator[tup
         for item in read_each(store, folder, refs[start : start + READ_AT_ONCE]):
             if isinstance(item, Item):
                 with suppress(ItemRefused):
-                    yield item.head.ref, _print(item.body)
+                    yield item.head.ref, print_of(item.body)
 
 
-def _print(body: Body) -> Print:
+def print_of(body: Body) -> Print:
+    """Read a body to its end. Raises ItemRefused when it breaks off."""
     passing = HashedBody(body)
     for _chunk in passing.chunks():
         pass

@@ -14,6 +14,7 @@ from xdmigrate.engine.names import Rules, place_folders
 from xdmigrate.engine.recognise import How, Recognised, recognise
 from xdmigrate.engine.rematch import rematch_source, rematch_target
 from xdmigrate.engine.work import Pair, Work
+from xdmigrate.errors import FolderUnusable
 from xdmigrate.model import Folder, Path
 from xdmigrate_state import folders, ledger, places
 from xdmigrate_state.rows import FolderRow, PlaceRow
@@ -25,7 +26,7 @@ Shown = dict[Path, Folder]
 def align(work: Work) -> list[Pair]:
     """Recognise, rename, map and create until every wanted source folder has its place on the target."""
     listed = [folder for folder in work.source.folders() if folder.selectable]
-    shown: Shown = {folder.path: folder for folder in work.target.folders()}
+    shown = _shown(work)
     work.shown = dict(shown)
     known = work.read(lambda c: folders.of_mailbox(c, work.mailbox.id))
     trusted = _believe(work, known, listed)
@@ -35,9 +36,14 @@ def align(work: Work) -> list[Pair]:
     _vanished(work, [row for row in lost if all(row.path != pair.folder.path for pair in pairs)])
     _map_names(work, pairs, shown)
     for pair in pairs:
-        if pair.row.target_path is not None:
-            _take_place(work, pair, pair.row.target_path, shown)
+        while pair.row.target_path is not None and not _take_place(work, pair, pair.row.target_path, shown):
+            _map_names(work, pairs, shown)
     return pairs
+
+
+def _shown(work: Work) -> Shown:
+    r"""A place that cannot be opened (\Noselect, \NonExistent) is no folder yet: creating it makes it one."""
+    return {folder.path: folder for folder in work.target.folders() if folder.selectable}
 
 
 def _believe(work: Work, known: Sequence[FolderRow], listed: Sequence[Folder]) -> bool:
@@ -119,13 +125,13 @@ def _follow(work: Work, row: FolderRow, folder: Folder, shown: Shown) -> Path | 
         return None
     known = {r.path: r.target_path for r in work.read(lambda c: folders.of_mailbox(c, work.mailbox.id))}
     frozen = {path: target for path, target in known.items() if target is not None and path != row.path}
-    wanted = place_folders([folder], _rules(work), frozen=frozen, target=shown.values())[folder.path]
-    if wanted == place.path or wanted in shown:
+    wanted = _allowed_names(work, [folder], frozen, shown)[folder.path]
+    if wanted == place.path or wanted in {folder.path for folder in work.target.folders()}:
         return None
     work.hold()
     renamed = work.target.rename_folder(shown.pop(place.path), wanted)
     shown.clear()
-    shown.update({fresh.path: fresh for fresh in work.target.folders()})  # children moved along (RFC 3501 6.3.5)
+    shown.update(_shown(work))  # children moved along (RFC 3501 6.3.5)
     return renamed.path
 
 
@@ -174,15 +180,33 @@ def _rules(work: Work) -> Rules:
 
 
 def _map_names(work: Work, pairs: Sequence[Pair], shown: Shown) -> None:
-    """Freeze a target path for every wanted folder that has none yet."""
-    frozen = {pair.row.path: pair.row.target_path for pair in pairs if pair.row.target_path is not None}
-    new = [pair for pair in pairs if pair.row.target_path is None and work.policy.scope.wants_folder(pair.folder)]
-    paths = place_folders([pair.folder for pair in new], _rules(work), frozen=frozen, target=shown.values())
+    """Choose a target path for every wanted folder that has no place yet; taking the place freezes it."""
+    new = [pair for pair in pairs if pair.row.place_id is None and work.policy.scope.wants_folder(pair.folder)]
+    if not new:
+        return
+    chosen = {pair.row.id for pair in new}
+    frozen = {pair.row.path: pair.row.target_path for pair in pairs if pair.row.id not in chosen}
+    known = {path: target for path, target in frozen.items() if target is not None}
+    paths = _allowed_names(work, [pair.folder for pair in new], known, shown)
     for pair in new:
         pair.row = replace(pair.row, target_path=paths[pair.folder.path])
 
 
-def _take_place(work: Work, pair: Pair, path: Path, shown: Shown) -> None:
+def _allowed_names(work: Work, new: Sequence[Folder], frozen: Mapping[Path, Path], shown: Shown) -> dict[Path, Path]:
+    """The map without the paths of which the target tells beforehand that it does not take them."""
+    asked = set(shown)
+    while True:
+        paths = place_folders(new, _rules(work), frozen=frozen, target=shown.values(), refused=work.refused)
+        unknown = sorted(set(paths.values()) - asked)
+        told = work.target.refuses(unknown) if unknown else set()
+        if not told:
+            return paths
+        asked.update(unknown)
+        work.refused |= told
+
+
+def _take_place(work: Work, pair: Pair, path: Path, shown: Shown) -> bool:
+    """Create the target folder, or find it, and record it; False when the target refuses the name."""
     former = _known_place(work, pair.row)
     if former is not None and path not in shown:
         path = _moved_by_user(work, former, shown) or path
@@ -190,14 +214,18 @@ def _take_place(work: Work, pair: Pair, path: Path, shown: Shown) -> None:
     if created and former is not None:
         _believe_gone(work, former)
     folder = _create(work, pair, path, shown) if created else shown[path]
+    if folder is None:
+        return False
     place = work.read(lambda c: places.find(c, work.mailbox.account_id, path, folder.validity))
-    if place is None and former is not None and not created:
-        place = rematch_target(work, former, folder)
+    if place is None and not created:
+        known = former or work.read(lambda c: places.at(c, work.mailbox.account_id, path))  # of another mailbox
+        place = rematch_target(work, known, folder) if known is not None else None
     if place is None:
         place = _record_baseline(work, folder, former, created=created)
     if pair.row.place_id != place.id or (former is not None and former.path != path):
         place = _settle_in(work, pair, place, path)
     pair.place, pair.target = place, folder
+    return True
 
 
 def _known_place(work: Work, row: FolderRow) -> PlaceRow | None:
@@ -231,9 +259,16 @@ def _moved_by_user(work: Work, place: PlaceRow, shown: Mapping[Path, Folder]) ->
     return alike[0] if len(alike) == 1 and not taken and place.validity else None
 
 
-def _create(work: Work, pair: Pair, path: Path, shown: Shown) -> Folder:
+def _create(work: Work, pair: Pair, path: Path, shown: Shown) -> Folder | None:
+    """The new folder; None when the target refuses a name that is not frozen and was not refused before."""
     work.hold()
-    folder = work.target.create_folder(path, pair.folder.kind, role=pair.folder.role)
+    try:
+        folder = work.target.create_folder(path, pair.folder.kind, role=pair.folder.role)
+    except FolderUnusable:
+        if pair.row.place_id is not None or path in work.refused:
+            raise
+        work.refused.add(path)
+        return None
     if pair.folder.subscribed:
         work.target.subscribe(folder)
     shown[path] = folder

@@ -37,9 +37,17 @@ class Proof:
 
 
 def prove(
-    sent: Mapping[int, Sent], receipts: Iterable[Receipt], gained: Mapping[bytes, Head], read: ReadPrints
+    sent: Mapping[int, Sent],
+    receipts: Iterable[Receipt],
+    gained: Mapping[bytes, Head],
+    read: ReadPrints,
+    *,
+    by_order: bool = True,
 ) -> Proof:
-    """`gained`: what the folder holds from the range's lower bound that nobody has claimed."""
+    """`gained`: what the folder holds from the range's lower bound that nobody has claimed.
+
+    `by_order`: no other range of ours is open in the folder, so that order and sizes may prove ids.
+    """
     proof = Proof()
     taken: set[bytes] = set()
     for receipt in receipts:
@@ -49,22 +57,23 @@ def prove(
             proof.stored[receipt.ticket] = receipt.ref
             taken.add(receipt.ref)
     unproved = [ticket for ticket in sorted(sent) if ticket not in proof.stored and ticket not in proof.refused]
-    _prove_by_listing(proof, unproved, sent, gained, read)
+    free = [head for ref, head in sorted(gained.items()) if ref not in taken]
+    if unproved and not (by_order and _prove_by_order(proof, unproved, sent, free)):
+        _prove_by_content(proof, unproved, sent, free, read)
     return proof
 
 
-def _prove_by_listing(
-    proof: Proof, unproved: Sequence[int], sent: Mapping[int, Sent], gained: Mapping[bytes, Head], read: ReadPrints
-) -> None:
-    if not unproved:
-        return
-    taken = set(proof.stored.values())
-    free = [head for ref, head in sorted(gained.items()) if ref not in taken]
+def _prove_by_order(proof: Proof, unproved: Sequence[int], sent: Mapping[int, Sent], free: Sequence[Head]) -> bool:
     sizes = [(sent[ticket].source_id, sent[ticket].content.size) for ticket in unproved]
-    if by_order := pair_by_order(sizes, [(head.ref, head.size) for head in free]):
-        proof.stored.update(zip(unproved, (ref for _source, ref in by_order), strict=True))
-        return
-    wanted = {size for _source, size in sizes}
+    paired = pair_by_order(sizes, [(head.ref, head.size) for head in free])
+    proof.stored.update(zip(unproved, (ref for _source, ref in paired), strict=False))
+    return bool(paired)
+
+
+def _prove_by_content(
+    proof: Proof, unproved: Sequence[int], sent: Mapping[int, Sent], free: Sequence[Head], read: ReadPrints
+) -> None:
+    wanted = {sent[ticket].content.size for ticket in unproved}
     contents = read([head.ref for head in free if head.size in wanted])
     found = dict(pair_equals(((ticket, sent[ticket].content) for ticket in unproved), contents))
     proof.stored.update(found)

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
+from typing import TypeVar
 
 from sqlalchemy import Connection
 
 from xdmigrate.contract import Source
 from xdmigrate.engine import guards
+from xdmigrate.engine.altering import as_copied
 from xdmigrate.engine.fingerprints import Print, prints
 from xdmigrate.engine.listing import PAGE, rows_of
 from xdmigrate.engine.match import pair_equals
 from xdmigrate.engine.work import Pair, Work
-from xdmigrate.model import Folder, Outcome
+from xdmigrate.model import Folder, Head, Outcome
 from xdmigrate_state import folders, ledger, places
 from xdmigrate_state.rows import FolderRow, ItemRow, PlaceRow
+
+Key = TypeVar("Key")
 
 ON_TARGET = (Outcome.COPIED, Outcome.PRESENT)
 
@@ -26,7 +30,8 @@ def rematch_source(work: Work, former: FolderRow, pair: Pair, *, trusted: bool) 
     `trusted`: a person has accepted that the source as a whole lost most of its items.
     """
     linked = [row for row in rows_of(work, former) if row.outcome in ON_TARGET and not row.gone]
-    found = pair_equals(_contents(linked), _read_alike(work.source, pair.folder, linked))
+    shown = list(work.source.heads(pair.folder)) if linked else []
+    found = _paired(work.source, pair.folder, list(_contents(linked)), shown)
     path = "/".join(former.path)
     known = 0 if trusted else len(linked)
     guards.believe_rematch(
@@ -50,12 +55,10 @@ def rematch_target(work: Work, former: PlaceRow, folder: Folder) -> PlaceRow:
 
     Everything that is not ours becomes the new incarnation's baseline. One commit: half a re-match never shows.
     """
-    links = list(_links(work, former))
+    links = list(as_copied(work, _links(work, former)))
     shown = list(work.target.heads(folder))
-    sizes = {row.size for row in links}
-    alike = [head.ref for head in shown if head.size in sizes]
     wanted = [((row.folder_id, row.source_id), Print(row.size, row.fingerprint)) for row in links if row.fingerprint]
-    found = dict(pair_equals(wanted, prints(work.target, folder, alike)))
+    found = dict(_paired(work.target, folder, wanted, shown))
     path = "/".join(former.path)
     guards.believe_rematch(
         work.mailbox.target, path, "target", known=len(links), matched=len(found), accepted=work.policy.accepted
@@ -86,10 +89,11 @@ def rematch_target(work: Work, former: PlaceRow, folder: Folder) -> PlaceRow:
 def _relink(
     c: Connection, row: FolderRow, place: PlaceRow, links: Sequence[ItemRow], found: Mapping[tuple[int, bytes], bytes]
 ) -> None:
-    mine = [link.source_id for link in links if link.folder_id == row.id]
+    mine = {link.source_id: link for link in links if link.folder_id == row.id}
     known = {ref: found[row.id, ref] for ref in mine if (row.id, ref) in found}
     ledger.relink(c, row, [(ref, place.id, target) for ref, target in known.items()])
     ledger.reopen(c, row, [ref for ref in mine if ref not in known])
+    ledger.withdraw(c, row, [ref for ref, link in mine.items() if link.gone and ref not in known])  # gone on both sides
     folders.set_target(c, row.id, place.path, place.id)
     folders.set_adopted(c, row.id, adopted=False)  # what is sent again may be among the new ids already
 
@@ -109,7 +113,15 @@ def _contents(rows: Sequence[ItemRow]) -> Iterator[tuple[bytes, Print]]:
             yield row.source_id, Print(row.size, row.fingerprint)
 
 
-def _read_alike(store: Source, folder: Folder, rows: Sequence[ItemRow]) -> Iterator[tuple[bytes, Print]]:
-    """Fingerprints of the listed items that have the size of any known one: sizes first, then bodies."""
-    sizes = {row.size for row in rows}
-    return prints(store, folder, [head.ref for head in store.heads(folder) if head.size in sizes])
+def _paired(
+    store: Source, folder: Folder, wanted: Sequence[tuple[Key, Print]], shown: Sequence[Head]
+) -> list[tuple[Key, bytes]]:
+    """Sizes first, then bodies; where both sides have something left, all bodies: some servers estimate sizes."""
+    sizes = {content.size for _, content in wanted}
+    read = dict(prints(store, folder, [head.ref for head in shown if head.size in sizes]))
+    found = pair_equals(wanted, read.items())
+    rest = [head.ref for head in shown if head.ref not in read]
+    if len(found) == len(wanted) or not rest:
+        return found
+    read |= prints(store, folder, rest)
+    return pair_equals(wanted, [(head.ref, read[head.ref]) for head in shown if head.ref in read])

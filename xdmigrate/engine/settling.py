@@ -13,14 +13,18 @@ from functools import partial
 
 from sqlalchemy import Connection
 
+from xdmigrate.engine.altering import Reading, found_altered
 from xdmigrate.engine.copying import unclaimed
 from xdmigrate.engine.fingerprints import Print, prints
-from xdmigrate.engine.match import fill_gaps, pair_equals
+from xdmigrate.engine.match import fill_gaps, gap_pairs, pair_equals
+from xdmigrate.engine.moves import content, flag_changes
+from xdmigrate.engine.moving import still_there
+from xdmigrate.engine.repairing import explained
 from xdmigrate.engine.work import Work
 from xdmigrate.errors import SettleTimeout
 from xdmigrate.model import Folder, Head, Outcome, Path, successor
-from xdmigrate_state import doubts, folders, intents, ledger, places
-from xdmigrate_state.rows import FolderRow, IntentRow, ItemRow, PlaceRow, Settled
+from xdmigrate_state import alterations, doubts, folders, intents, ledger, places
+from xdmigrate_state.rows import Altered, FolderIds, FolderRow, IntentRow, ItemRow, PlaceRow, Settled
 
 LONGEST_SETTLE = 300.0
 """Seconds after which a target that never stands still needs a person."""
@@ -38,6 +42,9 @@ class OpenRange:
     waiting: dict[bytes, ItemRow]  # by source id: what has no outcome yet, in the order of sending
     contents: dict[bytes, Print] = field(default_factory=dict)  # of the source items that had to be read
     found: dict[bytes, bytes] = field(default_factory=dict)  # source id -> target id
+    altered: list[Altered] = field(default_factory=list)  # those of them whose copy has other bytes
+    repairs: dict[bytes, Altered] = field(default_factory=dict)  # repaired attempts among them: what was to be sent
+    formers: dict[bytes, ItemRow] = field(default_factory=dict)  # of a move: the rows that had the copies before
 
 
 @dataclass(slots=True)
@@ -46,6 +53,7 @@ class Unexplained:
 
     place: PlaceRow
     target: Folder | None
+    shown: dict[Path, Folder]  # all folders of the target
     ranges: list[OpenRange] = field(default_factory=list)
     gained: dict[bytes, Head] = field(default_factory=dict)  # unclaimed, from the lowest lower bound on
 
@@ -70,7 +78,7 @@ def _by_place(work: Work, left_open: Sequence[IntentRow], shown: dict[Path, Fold
             place = work.read(partial(places.get, place_id=intent.place_id))
             folder = shown.get(place.path)
             same = folder is not None and folder.validity == place.validity
-            found[intent.place_id] = Unexplained(place, folder if same else None)
+            found[intent.place_id] = Unexplained(place, folder if same else None, shown)
         found[intent.place_id].ranges.append(_open_range(work, intent))
     return list(found.values())
 
@@ -79,7 +87,19 @@ def _open_range(work: Work, intent: IntentRow) -> OpenRange:
     row = work.read(partial(folders.get, folder_id=intent.folder_id))
     known = work.read(partial(ledger.by_refs, folder=row, refs=intent.refs))
     sent = [known[ref] for ref in intent.refs if ref in known]
-    return OpenRange(intent, row, {item.source_id: item for item in sent if item.outcome is Outcome.PENDING})
+    repairs = work.read(partial(alterations.under_way, folder_id=row.id, refs=intent.refs))
+    waiting = {item.source_id: item for item in sent if item.outcome is Outcome.PENDING or item.source_id in repairs}
+    return OpenRange(intent, row, waiting, repairs=repairs, formers=_formers(work, intent, row))
+
+
+def _formers(work: Work, intent: IntentRow, row: FolderRow) -> dict[bytes, ItemRow]:
+    """The rows to which moved copies belonged, by the source ids that their items have now."""
+    if intent.former_folder_id is None:
+        return {}
+    folder = FolderIds(intent.former_folder_id, row.account_id)
+    known = work.read(partial(ledger.by_refs, folder=folder, refs=intent.former_refs))
+    pairs = zip(intent.refs, intent.former_refs, strict=True)
+    return {ref: known[old] for ref, old in pairs if old in known}
 
 
 def settle(work: Work, folder: Folder) -> Folder:
@@ -104,26 +124,72 @@ def _explain(work: Work, unexplained: Unexplained, sources: dict[Path, Folder]) 
     if unexplained.target is not None:
         floor = min(open_range.intent.floor for open_range in unexplained.ranges)
         unexplained.gained = unclaimed(work, unexplained.place, settle(work, unexplained.target), floor)
-        sizes = {item.size for open_range in unexplained.ranges for item in open_range.waiting.values()}
+        sizes = {_sent_size(open_range, ref) for open_range in unexplained.ranges for ref in open_range.waiting}
         alike = [ref for ref, head in unexplained.gained.items() if head.size in sizes]
         free = dict(prints(work.target, unexplained.target, alike))
     for open_range in unexplained.ranges:
         _find(work, open_range, sources.get(open_range.row.path), free)
+    _find_whatever_size(work, unexplained, sources, free)
+    for open_range in unexplained.ranges:
+        _find_altered(work, open_range, sources.get(open_range.row.path), unexplained, free)
         _find_gone(work, open_range, unexplained)
         _close(work, open_range, unexplained)
 
 
-def _find(work: Work, open_range: OpenRange, source: Folder | None, free: dict[bytes, Print]) -> None:
-    """Pair by content; what is paired is no longer free for the other ranges."""
-    if source is None or source.validity != open_range.row.validity:
+def _find_whatever_size(
+    work: Work, unexplained: Unexplained, sources: dict[Path, Folder], free: dict[bytes, Print]
+) -> None:
+    """Read what is left on both sides where something is: servers that only estimate sizes must not get it twice."""
+    found = {ref for open_range in unexplained.ranges for ref in open_range.found.values()}
+    rest = [ref for ref in unexplained.gained if ref not in found and ref not in free]
+    open_ranges = [each for each in unexplained.ranges if each.waiting.keys() - each.found.keys()]
+    if unexplained.target is None or not open_ranges or not (rest or free):
         return
-    sizes = {content.size for content in free.values()}
-    alike = [ref for ref, item in open_range.waiting.items() if item.size in sizes]
-    open_range.contents = dict(prints(work.source, source, alike))
+    free |= prints(work.target, unexplained.target, rest)
+    for open_range in open_ranges:
+        _find(work, open_range, sources.get(open_range.row.path), free, by_size=False)
+
+
+def _sent_size(open_range: OpenRange, ref: bytes) -> int:
+    repaired = open_range.repairs.get(ref)
+    return repaired.size if repaired else open_range.waiting[ref].size
+
+
+def _find(
+    work: Work, open_range: OpenRange, source: Folder | None, free: dict[bytes, Print], *, by_size: bool = True
+) -> None:
+    """Pair by content; what is paired is no longer free for the other ranges."""
+    sizes = {print_.size for print_ in free.values()}
+    left = [ref for ref in open_range.waiting if ref not in open_range.found]
+    alike = [ref for ref in left if not by_size or _sent_size(open_range, ref) in sizes]
+    open_range.contents |= {ref: content(open_range.formers[ref]) for ref in alike if ref in open_range.formers}
+    repaired = ((ref, open_range.repairs[ref]) for ref in alike if ref in open_range.repairs)
+    open_range.contents |= {ref: Print(each.size, each.fingerprint or b"") for ref, each in repaired}
+    if source is not None and source.validity == open_range.row.validity:
+        unknown = [ref for ref in alike if ref not in open_range.contents]
+        open_range.contents |= prints(work.source, source, unknown)
     wanted = [(ref, open_range.contents[ref]) for ref in alike if ref in open_range.contents]
-    open_range.found = dict(pair_equals(wanted, sorted(free.items())))
-    for ref in open_range.found.values():
+    found = dict(pair_equals(wanted, sorted(free.items())))
+    open_range.found |= found
+    for ref in found.values():
         del free[ref]
+
+
+def _find_altered(
+    work: Work, open_range: OpenRange, source: Folder | None, unexplained: Unexplained, free: dict[bytes, Print]
+) -> None:
+    """Copies that the target altered on their way in: known by their place between found neighbours."""
+    candidates = gap_pairs(open_range.intent.refs, open_range.found, free)
+    wanted = [(ref, to) for ref, to in candidates if ref in open_range.waiting]
+    if unexplained.target is None or not wanted:
+        return
+    same = source is not None and source.validity == open_range.row.validity
+    reading = Reading(open_range.contents, free)
+    found = found_altered(work, source if same else None, unexplained.target, wanted, reading)
+    for ref, (to, told) in found.items():
+        open_range.found[ref] = to
+        open_range.altered.append(told)
+        del free[to]
 
 
 def _find_gone(work: Work, open_range: OpenRange, unexplained: Unexplained) -> None:
@@ -138,9 +204,14 @@ def _close(work: Work, open_range: OpenRange, unexplained: Unexplained) -> None:
     settled = [_copied(open_range, place, ref) for ref in open_range.found if ref in open_range.waiting]
     doubtful = [ref for ref in open_range.waiting if ref not in open_range.found]
     now, next_id = work.context.clock.now(), max([place.next_id, *map(successor, unexplained.gained)])
+    handed = _moved_on(work, open_range, unexplained)
 
     def commit(c: Connection) -> None:
+        if intent.former_folder_id is not None:
+            ledger.hand_over(c, FolderIds(intent.former_folder_id, row.account_id), row, handed)
         ledger.settle(c, row, settled, now)
+        explained(c, row.id, open_range.repairs, open_range.found, now)
+        alterations.record(c, row.id, open_range.altered, now)
         doubts.add(c, row.id, place.id, doubtful, intent.floor, work.mailbox.passes + DOUBTFUL_PASSES)
         intents.close(c, intent.id)
         places.advance(c, place.id, next_id)
@@ -153,13 +224,26 @@ def _close(work: Work, open_range: OpenRange, unexplained: Unexplained) -> None:
         work.tell("copy", "/".join(row.path), len(settled), sum(done.size or 0 for done in settled))
 
 
+def _moved_on(work: Work, open_range: OpenRange, unexplained: Unexplained) -> list[tuple[bytes, bytes]]:
+    """Of a move: give the copies found the flags that the source has now; returns who had them before and who now."""
+    waiting, paired = open_range.waiting, open_range.found
+    found = {ref: former for ref, former in open_range.formers.items() if ref in paired and ref in waiting}
+    bases = [(paired[ref], former.base_flags, waiting[ref].base_flags) for ref, former in found.items()]
+    if unexplained.target is not None and (changes := flag_changes(bases)):
+        work.hold()
+        work.target.change_flags(unexplained.target, changes)
+    stayed = still_there(work, found.values(), unexplained.shown)
+    left = {ref: former for ref, former in found.items() if (former.place_id, former.target_id) not in stayed}
+    return [(former.source_id, ref) for ref, former in left.items()]
+
+
 def _copied(open_range: OpenRange, place: PlaceRow, ref: bytes) -> Settled:
     item, content = open_range.waiting[ref], open_range.contents.get(ref)
     return Settled(
         source_id=ref,
         outcome=Outcome.COPIED,
-        size=content.size if content else item.size,
-        fingerprint=content.fingerprint if content else None,
+        size=content.size if content and ref not in open_range.repairs else item.size,
+        fingerprint=content.fingerprint if content and ref not in open_range.repairs else None,
         place_id=place.id,
         target_id=open_range.found[ref],
         flags=item.base_flags,

@@ -7,16 +7,18 @@ reported in the journal and left alone.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 
 from sqlalchemy import Connection
 
+from xdmigrate.engine.altering import as_copied
 from xdmigrate.engine.copying import unclaimed
 from xdmigrate.engine.fingerprints import Print, prints
 from xdmigrate.engine.match import pair_equals
 from xdmigrate.engine.work import Work
 from xdmigrate.model import Folder, Head, Path
-from xdmigrate_state import doubts, folders, ledger, places
+from xdmigrate_state import doubts, folders, ledger, merges, places
 from xdmigrate_state.rows import DoubtRow, ItemRow
 
 
@@ -41,7 +43,9 @@ def _look(work: Work, place_id: int, doubtful: Sequence[DoubtRow], shown: dict[P
         return
     free = unclaimed(work, place, folder, min(doubt.floor for doubt in doubtful))
     items = [
-        item for item in _items(work, doubtful) if item.fingerprint and item.target_id and item.place_id == place_id
+        item
+        for item in as_copied(work, _items(work, doubtful))
+        if item.fingerprint and item.target_id and item.place_id == place_id
     ]
     sizes = {item.size for item in items}
     contents = dict(prints(work.target, folder, [ref for ref, head in free.items() if head.size in sizes]))
@@ -57,7 +61,9 @@ def _items(work: Work, doubtful: Sequence[DoubtRow]) -> Iterator[ItemRow]:
         by_folder.setdefault(doubt.folder_id, []).append(doubt.source_id)
     for folder_id, refs in by_folder.items():
         row = work.read(partial(folders.get, folder_id=folder_id))
-        yield from work.read(partial(ledger.by_refs, folder=row, refs=refs)).values()
+        standings = work.read(partial(merges.of_folder, folder=row, refs=refs))
+        for ref, item in work.read(partial(ledger.by_refs, folder=row, refs=refs)).items():
+            yield replace(item, **standings[ref]._asdict()) if ref in standings else item
 
 
 def _untouched(

@@ -8,27 +8,36 @@ on the target is missing whatever the ledger says.
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
+from tempfile import SpooledTemporaryFile
+from typing import BinaryIO, cast
 
-from xdmigrate.contract import Auditor, Features
+from xdmigrate.contract import BUFFERED_BODY, Auditor, Features
 from xdmigrate.engine import guards
-from xdmigrate.engine.audit import Links, leftover_state, metadata_faults, pair_by_links
+from xdmigrate.engine.audit import Links, excuse, found_altered, leftover_state, metadata_faults, pair_by_links
 from xdmigrate.engine.fingerprints import Print
 from xdmigrate.engine.match import pair_equals
+from xdmigrate.engine.meaning import Meaning, difference, meaning
 from xdmigrate.engine.names import Rules, place_folders
 from xdmigrate.engine.scope import Scope
 from xdmigrate.errors import FolderUnusable, ProtocolError
 from xdmigrate.model import Folder, Head, Outcome, Path
 from xdmigrate.report.verdicts import Detail, ItemState, MailboxVerdict, Tally
-from xdmigrate_state import failures, folders, ledger, places
+from xdmigrate_state import alterations, failures, folders, ledger, merges, places
 from xdmigrate_state.database import Database
-from xdmigrate_state.rows import FolderRow, MailboxRow
+from xdmigrate_state.rows import Altered, FolderRow, MailboxRow
 
 INSPECTED_AT_ONCE = 500
+
+EXPLAINED = 20
+"""Changed items of a mailbox that are read once more to say what differs."""
+
+Altering = Callable[[int, Sequence[Altered]], None]
+"""Told of altered copies, by the id of their source folder in the state."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +68,11 @@ class Audit:
     target: Auditor
     features: Features  # of the target: what it cannot keep is not held against it
     depth: Depth
+    altered: Altering
+    explained: int = 0  # changed items whose meaning was compared
     tally: Tally = field(default_factory=Tally)
     unpaired: list[tuple[Half, Half | None, Links]] = field(default_factory=list)
+    merged: list[tuple[Half, Half, Links]] = field(default_factory=list)  # a folder, and the items of it set aside
     others: list[Folder] = field(default_factory=list)  # of the target, to which nothing of the source goes
     random: random.Random = field(default_factory=random.Random)
 
@@ -74,12 +86,15 @@ def verify(
     target: Auditor,
     features: Features,
     depth: Depth,
+    altered: Altering = lambda _folder_id, _found: None,
 ) -> MailboxVerdict:
     """Compare every wanted item of the mailbox with the target. Changes nothing on either side, nor in the state.
 
+    `altered` hears of the copies that have other bytes than their source, so that a person can accept them.
+
     Raises GuardRefused when the source shows far less than the ledger knows: nothing missing there proves nothing.
     """
-    audit = Audit(db, mailbox, scope, source, target, features, depth)
+    audit = Audit(db, mailbox, scope, source, target, features, depth, altered)
     audit.random.seed(depth.seed)
     shown = {folder.path: folder for folder in target.folders() if folder.selectable}
     listed = [folder for folder in source.folders() if folder.selectable]
@@ -88,6 +103,7 @@ def verify(
     where = _where(audit, wanted, shown)
     for folder in wanted:
         _compare(audit, folder, shown.get(where[folder.path]))
+    _judge_merged(audit, shown)
     audit.others = [folder for path, folder in shown.items() if path not in set(where.values())]
     _look_elsewhere(audit)
     return audit.tally.verdict(mailbox.id, mailbox.source, mailbox.target)
@@ -131,6 +147,9 @@ def _compare(audit: Audit, folder: Folder, there: Folder | None) -> None:
     mine = Half(folder, heads)
     theirs = Half(there, {head.ref: head for head in _listing(audit.target, there)}) if there is not None else None
     audit.tally.source(folder.kind, len(heads))
+    if links.standings:
+        aside = {ref: heads.pop(ref) for ref in links.standings.keys() & heads.keys()}
+        audit.merged.append((mine, Half(folder, aside), links))
     if theirs is not None:
         linked = pair_by_links(mine.items, theirs.items, links)
         _judge_pairs(audit, mine, theirs, linked, links)
@@ -147,12 +166,16 @@ def _links(audit: Audit, folder: Folder, there: Folder | None) -> Links:
             links.learn(page)
             after = page[-1].source_id
         links.reasons.update(_quarantined(audit, row))
+        links.standings = audit.db.read(partial(merges.of_folder, folder=row))
+        links.folder_id = row.id
+        links.altered = audit.db.read(partial(alterations.of_folder, folder_id=row.id))
     if row is not None and row.place_id is not None and there is not None:
         place = audit.db.read(partial(places.get, place_id=row.place_id))
         if place.validity == there.validity:
             links.baseline = audit.db.read(partial(places.baseline, place_id=place.id))
             claims = audit.db.read(partial(ledger.claims, account_id=row.account_id, place_id=place.id))
             links.claimed = frozenset(claims)
+            links.shared = audit.db.read(partial(merges.shared, place_id=place.id, mailbox_id=audit.mailbox.id))
     return links
 
 
@@ -163,17 +186,54 @@ def _quarantined(audit: Audit, row: FolderRow) -> Iterator[tuple[bytes, tuple[st
 
 
 def _judge_pairs(audit: Audit, mine: Half, theirs: Half, pairs: Sequence[tuple[bytes, bytes]], links: Links) -> None:
-    """Judge pairs that the ledger links, by size, by body as deep as asked for, by flags and date; then unlist them."""
+    """Judge pairs that the ledger links, by body as deep as asked for, by flags and date; then unlist them.
+
+    Where the servers tell different sizes, the bodies decide: some servers only estimate them.
+    """
     deep = _chosen(audit, pairs)
-    differ = {
-        source for source, target in pairs if mine.items[source].size != theirs.items[target].size
-    } | _different_bodies(audit, mine, theirs, [pair for pair in pairs if pair[0] in deep])
+    deep |= {source for source, target in pairs if mine.items[source].size != theirs.items[target].size}
+    deep |= links.altered.keys()
+    differ = _different_bodies(audit, mine, theirs, [pair for pair in pairs if pair[0] in deep])
+    news: list[Altered] = []
     for source, target in pairs:
         head, copy = mine.items.pop(source), theirs.items.pop(target)
         if source in differ:
-            _count(audit, mine.folder, ItemState.CHANGED, head, "the bytes differ")
+            found = found_altered(head, copy, differ[source])
+            told = excuse(links.altered.get(source), found, copy.size)
+            if told is None:
+                found = _with_meaning(audit, mine.folder, theirs.folder, found, target)
+                news.append(found)
+            elif told.fingerprint is None:
+                news.append(replace(told, size=found.size, fingerprint=found.fingerprint))
+            _judge_changed(audit, mine.folder, head, told, found)
             continue
         _judge_metadata(audit, mine.folder, head, copy, adopted=links.adopted(source))
+    if news:
+        audit.altered(links.folder_id, news)
+
+
+def _with_meaning(audit: Audit, mine: Folder, theirs: Folder, found: Altered, target: bytes) -> Altered:
+    """The finding with what differs in words: whether the copy still says the same. For the first few."""
+    if audit.explained >= EXPLAINED:
+        return found
+    audit.explained += 1
+    told = difference(_meaning(audit.source, mine, found.source_id), _meaning(audit.target, theirs, target))
+    return replace(found, detail=f"{found.detail}; {told}")
+
+
+def _meaning(auditor: Auditor, folder: Folder, ref: bytes) -> Meaning:
+    with SpooledTemporaryFile(max_size=BUFFERED_BODY) as file:
+        file.writelines(auditor.chunks(folder, ref))
+        return meaning(cast(BinaryIO, file))
+
+
+def _judge_changed(audit: Audit, folder: Folder, head: Head, told: Altered | None, found: Altered) -> None:
+    """Other bytes than the source's are never verified; a person, or the plan, may have accepted exactly these."""
+    accepted = told.accepted_why if told else ""
+    audit.tally.count(folder.kind, ItemState.CHANGED, accepted=bool(accepted))
+    text = f"{told.reason}: {told.detail}" if told else f"the bytes differ: {found.detail}"
+    text += f" (accepted: {accepted})" if accepted else ""
+    audit.tally.note(Detail(ItemState.CHANGED, folder.path, head.ref.hex(), head.size, head.date, text))
 
 
 def _judge_metadata(audit: Audit, folder: Folder, head: Head, copy: Head, *, adopted: bool) -> None:
@@ -189,14 +249,17 @@ def _chosen(audit: Audit, pairs: Sequence[tuple[bytes, bytes]]) -> set[bytes]:
     return set(refs if audit.depth.full else audit.random.sample(refs, min(audit.depth.sample, len(refs))))
 
 
-def _different_bodies(audit: Audit, mine: Half, theirs: Half, pairs: Sequence[tuple[bytes, bytes]]) -> set[bytes]:
-    """Source ids of pairs whose bodies, read from both sides, are not equal."""
-    differ: set[bytes] = set()
+def _different_bodies(
+    audit: Audit, mine: Half, theirs: Half, pairs: Sequence[tuple[bytes, bytes]]
+) -> dict[bytes, Print | None]:
+    """Pairs whose bodies, read from both sides, are not equal: what was read on the target, by source id."""
+    differ: dict[bytes, Print | None] = {}
     for start in range(0, len(pairs), INSPECTED_AT_ONCE):
         some = pairs[start : start + INSPECTED_AT_ONCE]
         left = _inspect(audit.source, mine.folder, [source for source, _ in some])
         right = _inspect(audit.target, theirs.folder, [target for _, target in some])
-        differ |= {source for source, target in some if source in left and left[source] != right.get(target)}
+        found = {source: right.get(target) for source, target in some if source in left}
+        differ |= {source: read for source, read in found.items() if left[source] != read}
     return differ
 
 
@@ -215,6 +278,42 @@ def _pair_by_content(audit: Audit, mine: Half, theirs: Half, links: Links) -> No
 
 def _inspect(auditor: Auditor, folder: Folder, refs: Sequence[bytes]) -> dict[bytes, Print]:
     return {one.ref: Print(one.size, one.fingerprint) for one in auditor.inspect(folder, refs)} if refs else {}
+
+
+# --- what needed no copy ----------------------------------------------------------------------------------------
+
+
+def _judge_merged(audit: Audit, shown: dict[Path, Folder]) -> None:
+    """Merged items against what stands for them; where that is gone, they are looked for like any others."""
+    for mine, aside, links in audit.merged:
+        by_place: dict[int, list[bytes]] = {}
+        for ref in aside.items:
+            by_place.setdefault(links.standings[ref].place_id, []).append(ref)
+        for place_id, refs in by_place.items():
+            theirs = _standing(audit, place_id, {links.standings[ref].target_id for ref in refs}, shown)
+            pairs = [
+                (ref, links.standings[ref].target_id) for ref in refs if links.standings[ref].target_id in theirs.items
+            ]
+            _explained(audit, theirs)
+            _judge_pairs(audit, aside, theirs, pairs, links)
+        mine.items.update(aside.items)  # what is left of them
+
+
+def _standing(audit: Audit, place_id: int, targets: AbstractSet[bytes], shown: dict[Path, Folder]) -> Half:
+    """Those of these items that the target shows."""
+    place = audit.db.read(partial(places.get, place_id=place_id))
+    folder = shown.get(place.path)
+    if folder is None or folder.validity != place.validity:
+        return Half(Folder(place.path), {})
+    return Half(folder, {head.ref: head for head in _listing(audit.target, folder) if head.ref in targets})
+
+
+def _explained(audit: Audit, stood: Half) -> None:
+    """What stands for an item is no leftover, even when the item that it was copied from is gone."""
+    for _mine, theirs, _links in audit.unpaired:
+        if theirs is not None and theirs.folder.path == stood.folder.path:
+            for ref in stood.items:
+                theirs.items.pop(ref, None)
 
 
 # --- what is left -----------------------------------------------------------------------------------------------
@@ -282,7 +381,7 @@ def _judge_lost(audit: Audit, folder: Folder, head: Head, links: Links) -> None:
         audit.tally.note(Detail(ItemState.FAILED, folder.path, head.ref.hex(), head.size, head.date, reason))
         return
     row_outcome = links.outcomes.get(head.ref)
-    known = row_outcome in (Outcome.COPIED, Outcome.PRESENT)
+    known = row_outcome in (Outcome.COPIED, Outcome.PRESENT, Outcome.MERGED)
     text = "copied, but no longer on the target" if known else "not copied yet: run sync"
     _count(audit, folder, ItemState.MISSING, head, text)
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from sqlalchemy import Connection
@@ -11,10 +12,18 @@ from sqlalchemy import Connection
 from xdmigrate.contract import Source, Target
 from xdmigrate.engine.context import COMMAND_TIMEOUT, LEASE_SECONDS, Context, Policy, Progress
 from xdmigrate.model import Folder, Path
-from xdmigrate_state import journal, leases, mailboxes
+from xdmigrate_state import journal, leases, mailboxes, plans
 from xdmigrate_state.rows import FolderRow, MailboxRow, PlaceRow
 
 Result = TypeVar("Result")
+
+PAUSE_SECONDS = 1.0
+"""How often a lane looks whether a person has paused its mailbox or the plan."""
+
+
+def paused(context: Context, mailbox_id: int) -> bool:
+    """Whether a person has paused the plan or this mailbox."""
+    return context.db.read(lambda c: plans.is_paused(c, context.plan_id) or mailboxes.get(c, mailbox_id).paused)
 
 
 @dataclass(slots=True)
@@ -31,7 +40,10 @@ class Pair:
 
 @dataclass(slots=True)
 class Work:
-    """The hands of one pass. `checkpoint` is the only way by which a pass changes the state."""
+    """The hands of one pass. `checkpoint` is the only way by which a pass changes the state.
+
+    Used by one thread; a further lane of the same pass has its own (`beside`).
+    """
 
     context: Context
     mailbox: MailboxRow
@@ -40,6 +52,28 @@ class Work:
     epoch: int
     lease_until: float
     shown: dict[Path, Folder] = field(default_factory=dict)  # the target's folders as this pass saw them first
+    halt: threading.Event = field(default_factory=threading.Event)  # shared: all lanes end at their next checkpoint
+    closings: dict[int, threading.Lock] = field(default_factory=dict)  # shared, by place
+    looked_at: float = 0.0  # when it was last seen whether a person has paused the mailbox
+    refused: set[Path] = field(default_factory=set)  # paths that the target does not take
+
+    def beside(self, source: Source, target: Target) -> Work:
+        """The same pass with another pair of sessions."""
+        return replace(self, source=source, target=target)
+
+    def closing(self, place_id: int) -> threading.Lock:
+        """Held from a range's closing listing to its commit: what is listed unclaimed there is claimed by one lane."""
+        return self.closings.setdefault(place_id, threading.Lock())
+
+    def halting(self) -> bool:
+        """Whether nothing more is to be begun: what was sent is proved and committed, the rest stays pending."""
+        if self.halt.is_set() or self.context.stopping():
+            return True
+        now = self.context.clock.now()
+        if now < self.looked_at + PAUSE_SECONDS:
+            return False
+        self.looked_at = now
+        return paused(self.context, self.mailbox.id)
 
     @property
     def policy(self) -> Policy:

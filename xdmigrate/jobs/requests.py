@@ -13,6 +13,7 @@ from enum import StrEnum
 from sqlalchemy import Connection
 
 from xdmigrate.errors import GuardRefused
+from xdmigrate.model import Outcome
 from xdmigrate_state import failures, folders, journal, ledger, mailboxes, plans
 
 
@@ -86,13 +87,15 @@ def _set_paused(c: Connection, plan_id: int, chosen: Iterable[int], *, paused: b
 
 
 def _retry(c: Connection, _plan_id: int, ask: Ask) -> None:
-    """Failed items become pending again."""
+    """Failed items become pending again; what is copied by now is left alone."""
     by_folder: defaultdict[int, list[bytes]] = defaultdict(list)
     for text in ask.items:
         folder_id, source_id = failures.parse(text)
         by_folder[folder_id].append(source_id)
     for folder_id, refs in by_folder.items():
-        ledger.reopen(c, folders.get(c, folder_id), refs)
+        row = folders.get(c, folder_id)
+        known = ledger.by_refs(c, row, refs)
+        ledger.reopen(c, row, [ref for ref, item in known.items() if item.outcome is Outcome.FAILED])
     for mailbox_id in ask.mailboxes:
         mailboxes.clear_attention(c, mailbox_id)
 

@@ -32,7 +32,7 @@ SLICE_SECONDS = 60.0
 POLL_SECONDS = 1.0
 """How often requests are looked for, and the longest that the deciding thread waits for anything."""
 
-ACHIEVED = frozenset({"copy", "adopt", "remove", "done"})
+ACHIEVED = frozenset({"copy", "move", "adopt", "merge", "remove", "done"})
 """Phases whose progress proves that the endpoints work; listings alone could go round for ever."""
 
 REACHED = frozenset({"settle", "folders"})

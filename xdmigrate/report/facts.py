@@ -12,8 +12,11 @@ from datetime import UTC, datetime
 
 from xdmigrate.contract import Finding
 from xdmigrate.errors import PlanInvalid, XdmigrateError
-from xdmigrate.model import Kind
-from xdmigrate_state.rows import Counts
+from xdmigrate.model import Kind, Path
+from xdmigrate.report import pairs
+from xdmigrate_state.rows import AlteredCounts, Counts
+
+NONE_ALTERED = AlteredCounts()
 
 SCHEMA = 1
 """Version of the JSON shapes: it changes when a field goes or changes its meaning, not when one is added."""
@@ -111,6 +114,19 @@ class Attention:
 
 
 @dataclass(frozen=True, slots=True)
+class LeftFact:
+    """What a folder carries at the source and the target did not get: to be done by hand."""
+
+    folder: Path
+    what: str  # "grant", "note", or "unreadable": a side did not tell
+    name: str  # whose rights, or which entry
+    detail: str
+
+    def to_json(self) -> dict[str, object]:
+        return {**asdict(self), "folder": list(self.folder)}
+
+
+@dataclass(frozen=True, slots=True)
 class MailboxStatus:
     """One mailbox. `stage` says paused, skipped or needs-attention where that is so."""
 
@@ -124,6 +140,8 @@ class MailboxStatus:
     next: float | None = None
     eta: float | None = None
     kinds: dict[Kind, KindCounts] = field(default_factory=dict)
+    left: tuple[LeftFact, ...] = ()
+    altered: AlteredCounts = NONE_ALTERED  # copies that are known to have other bytes than their source
 
     @property
     def total(self) -> KindCounts:
@@ -142,6 +160,8 @@ class MailboxStatus:
             "next": moment(self.next),
             "eta": moment(self.eta),
             "kinds": {kind.value: counts.to_json() for kind, counts in self.kinds.items()},
+            "left": [left.to_json() for left in self.left],
+            "altered": asdict(self.altered),
         }
 
 
@@ -164,6 +184,12 @@ class PlanStatus:
         return totals
 
     @property
+    def altered(self) -> AlteredCounts:
+        """Copies with other bytes than their source, in all mailboxes."""
+        counts = [mailbox.altered for mailbox in self.mailboxes]
+        return AlteredCounts(sum(each.items for each in counts), sum(each.accepted for each in counts))
+
+    @property
     def total(self) -> KindCounts:
         """All kinds of all mailboxes."""
         return sum(self.totals.values(), KindCounts())
@@ -178,16 +204,50 @@ class PlanStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class EndpointCost:
+    """What a run cost one endpoint.
+
+    Seconds are its own, over all its connections; commands and bytes on the wire are counted where the connector can.
+    """
+
+    name: str
+    seconds: float = 0.0
+    calls: int = 0
+    items: int = 0
+    octets: int = 0
+    retries: int = 0
+    commands: int = 0
+    sent: int = 0
+    received: int = 0
+
+    def to_json(self) -> dict[str, object]:
+        told = {name: value for name, value in asdict(self).items() if name != "name"}
+        return {**told, "seconds": round(self.seconds, 3)}
+
+
+@dataclass(frozen=True, slots=True)
 class SyncFacts:
-    """The end of a run: where the plan stands, how long it took, and how many calls it made to the endpoints."""
+    """The end of a run: where the plan stands, how long it took, and what it cost the endpoints."""
 
     status: PlanStatus
     seconds: float
-    requests: int
+    costs: tuple[EndpointCost, ...] = ()
     dry_run: bool = False
 
+    @property
+    def limit(self) -> str:
+        """The endpoint that took most of the time; empty when none took any."""
+        slowest = max(self.costs, key=lambda cost: cost.seconds, default=EndpointCost(""))
+        return slowest.name if slowest.seconds else ""
+
     def to_json(self) -> dict[str, object]:
-        told = {**self.status.to_json(), "seconds": round(self.seconds, 3), "requests": self.requests}
+        told = {
+            **self.status.to_json(),
+            "seconds": round(self.seconds, 3),
+            "requests": sum(cost.calls for cost in self.costs),
+            "endpoints": {cost.name: cost.to_json() for cost in self.costs},
+            "limit": self.limit,
+        }
         return {**told, "dry_run": True} if self.dry_run else told
 
 
@@ -226,13 +286,20 @@ class MailboxCheck:
     sides: list[SideCheck]
 
     @property
+    def together(self) -> list[Finding]:
+        """What follows from both sides; nothing as long as one of them could not be looked at."""
+        found = {side.side: side.findings for side in self.sides if side.tried and side.error is None}
+        return pairs.together(found["source"], found["target"]) if len(found) == 2 else []
+
+    @property
     def ok(self) -> bool:
         """Whether both sides are ready."""
-        return all(side.ok for side in self.sides)
+        return all(side.ok for side in self.sides) and all(finding.ok for finding in self.together)
 
     def to_json(self) -> dict[str, object]:
         sides = [side.to_json() for side in self.sides]
-        return {"source": self.source, "target": self.target, "ok": self.ok, "sides": sides}
+        together = [asdict(finding) for finding in self.together]
+        return {"source": self.source, "target": self.target, "ok": self.ok, "sides": sides, "together": together}
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from sqlalchemy import Connection
 
 from xdmigrate.errors import StateUnusable
 from xdmigrate.model import Kind
-from xdmigrate.report.facts import Attention, KindCounts, MailboxStatus, PlanStatus
-from xdmigrate_state import mailboxes, plans, totals
-from xdmigrate_state.rows import Counts, MailboxRow
+from xdmigrate.report.facts import Attention, KindCounts, LeftFact, MailboxStatus, PlanStatus
+from xdmigrate_state import alterations, leftovers, mailboxes, plans, totals
+from xdmigrate_state.rows import AlteredCounts, Counts, MailboxRow
 
 NEEDS_ATTENTION = "needs-attention"
 
@@ -23,12 +24,23 @@ def plan_status(c: Connection, name: str, now: float) -> PlanStatus:
     plan = plans.find(c, name)
     if plan is None:
         raise StateUnusable(f"state: nothing is known of plan {name}", remedy="run sync first")
-    counts = totals.mailbox_counts(c, plan.id)
+    counts, altered = totals.mailbox_counts(c, plan.id), alterations.counts(c, plan.id)
     rows = [box for box in mailboxes.all(c, plan.id) if box.listed or box.id in counts]
-    return PlanStatus(plan.name, plan.stage, [_mailbox(box, counts.get(box.id, {}), now) for box in rows], plan.paused)
+    left = _left(c, plan.id)
+    told = [_mailbox(box, counts.get(box.id, {}), altered.get(box.id, AlteredCounts()), now) for box in rows]
+    boxes = [replace(box, left=tuple(left.get(box.id, ()))) for box in told]
+    return PlanStatus(plan.name, plan.stage, boxes, plan.paused)
 
 
-def _mailbox(box: MailboxRow, counts: Mapping[str, Counts], now: float) -> MailboxStatus:
+def _left(c: Connection, plan_id: int) -> dict[int, list[LeftFact]]:
+    """What has to be done by hand, by mailbox."""
+    found: dict[int, list[LeftFact]] = {}
+    for row in leftovers.of_plan(c, plan_id):
+        found.setdefault(row.mailbox_id, []).append(LeftFact(row.path, *row.left))
+    return found
+
+
+def _mailbox(box: MailboxRow, counts: Mapping[str, Counts], altered: AlteredCounts, now: float) -> MailboxStatus:
     return MailboxStatus(
         id=box.id,
         source=box.source,
@@ -39,6 +51,7 @@ def _mailbox(box: MailboxRow, counts: Mapping[str, Counts], now: float) -> Mailb
         last_pass=box.last_pass_at,
         next=box.retry_at if box.retry_at > now else None,
         kinds={Kind(kind): KindCounts.of(found) for kind, found in counts.items()},
+        altered=altered,
     )
 
 

@@ -9,7 +9,17 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from xdmigrate.report.facts import Attention, CheckFacts, KindCounts, MailboxCheck, MailboxStatus, PlanStatus, SideCheck
+from xdmigrate.report.facts import (
+    Attention,
+    CheckFacts,
+    EndpointCost,
+    KindCounts,
+    MailboxCheck,
+    MailboxStatus,
+    PlanStatus,
+    SideCheck,
+    SyncFacts,
+)
 from xdmigrate.report.verdicts import KindVerdict, MailboxVerdict, PlanVerdict, Verdict
 from xdmigrate.report.words import clock, duration, local, octets, printable
 
@@ -108,6 +118,37 @@ def plans_table(plans: Sequence[PlanStatus]) -> Table:
     return made
 
 
+def altered_lines(status: PlanStatus) -> list[Text]:
+    """That some copies have other bytes than their source; nothing when none has."""
+    found = status.altered
+    if not found.items:
+        return []
+    told = f"{found.items:,} copies have other bytes than their source, {found.accepted:,} of them accepted"
+    return [cell(f"{told}: see `xdmigrate quarantine PLAN list`", "yellow" if found.accepted < found.items else "")]
+
+
+LEFT_SHOWN = 20
+"""Lines about what is to be done by hand; `--json` tells all of it."""
+
+LEFT_WORDS = {"grant": "permission of", "note": "note", "unreadable": "permissions and notes:"}
+
+
+def left_lines(status: PlanStatus) -> list[Text]:
+    """What folders carry at the source and did not get on the target, one line each."""
+    found = [(box.source, left) for box in status.mailboxes for left in box.left]
+    lines = [
+        cell(
+            f"{address}: {'/'.join(left.folder)}: not copied: {LEFT_WORDS.get(left.what, left.what)}"
+            f" {left.name} ({left.detail})",
+            "yellow",
+        )
+        for address, left in found[:LEFT_SHOWN]
+    ]
+    if more := len(found) - len(lines):
+        lines.append(cell(f"and {more:,} more that were not copied: see `xdmigrate --json status PLAN`"))
+    return lines
+
+
 OUTCOMES = ("copied", "present", "merged", "filtered", "failed", "pending")
 
 
@@ -117,6 +158,19 @@ def sync_headline(status: PlanStatus, seconds: float, *, dry_run: bool) -> str:
     parts = [f"{getattr(total, name):,} {name}" for name in OUTCOMES]
     took = f"dry run, {duration(seconds)}; nothing was changed" if dry_run else duration(seconds)
     return f"{total.source:,} items at the source = {' + '.join(parts)} ({octets(total.bytes)}, {took})"
+
+
+def cost_line(facts: SyncFacts) -> str:
+    """What the run cost the endpoints, and which one it waited for."""
+    total = sum(cost.seconds for cost in facts.costs)
+    told = [_cost(cost, total) for cost in facts.costs if cost.calls]
+    return "; ".join(told) or "no endpoint was asked"
+
+
+def _cost(cost: EndpointCost, total: float) -> str:
+    share = f"{cost.seconds / total:.0%} of the time, " if total else ""
+    retries = f", {cost.retries:,} retries" if cost.retries else ""
+    return f"{cost.name}: {share}{cost.commands or cost.calls:,} {'commands' if cost.commands else 'calls'}{retries}"
 
 
 def prediction_line(before: PlanStatus, after: PlanStatus) -> str:
@@ -132,23 +186,49 @@ def prediction_line(before: PlanStatus, after: PlanStatus) -> str:
 
 
 def check_table(facts: CheckFacts) -> Table:
-    """One line a mailbox and side that is not in order, and what is known of the others in one line."""
-    made = table("mailbox", "side", "endpoint", "result", "what to do")
+    """One line for each mailbox, and one more for each thing that is wrong or worth knowing."""
+    made = table("mailbox", "result", "what to do")
     for mailbox in facts.mailboxes:
-        for side in mailbox.sides:
-            address = mailbox.source if side.side == "source" else mailbox.target
-            for style, told, remedy in _side_lines(side):
-                made.add_row(cell(address), side.side, cell(side.endpoint), cell(told, style), cell(remedy))
+        name = mailbox.source if mailbox.source == mailbox.target else f"{mailbox.source} → {mailbox.target}"
+        for style, told, remedy in _check_lines(mailbox):
+            made.add_row(cell(name), cell(told, style), cell(remedy))
+            name = ""
     return made
 
 
-def _side_lines(side: SideCheck) -> list[tuple[str, str, str]]:
-    if not side.tried:
-        return [("yellow", "not tried: this endpoint was given up", "")]
+def _check_lines(mailbox: MailboxCheck) -> list[tuple[str, str, str]]:
+    found = [*((side, each) for side in mailbox.sides for each in side.findings)]
+    told = [*(_side_line(side) for side in mailbox.sides if side.error or not side.tried)]
+    told += [("red", f"{_at(side)}: {each.text}", each.remedy) for side, each in found if not each.ok]
+    told += [("red", each.text, each.remedy) for each in mailbox.together if not each.ok]
+    notes = [("yellow", f"{_at(side)}: {each.text}", each.remedy) for side, each in found if each.ok and each.remedy]
+    notes += [("yellow", each.text, each.remedy) for each in mailbox.together if each.ok and each.remedy]
+    room = [each.text for each in mailbox.together if each.topic == "room" and not each.remedy]
+    ready = [("green", ", ".join(["ready", *room]), "")] if mailbox.ok else []
+    return [*ready, *told, *notes]
+
+
+def _side_line(side: SideCheck) -> tuple[str, str, str]:
     if side.error:
-        return [("red", side.error.message, side.error.remedy)]
-    bad = [("red", finding.text, finding.remedy) for finding in side.findings if not finding.ok]
-    return bad or [("green", "; ".join(finding.text for finding in side.findings) or "ok", "")]
+        return "red", f"{_at(side)}: {side.error.message}", side.error.remedy
+    return "yellow", f"{_at(side)}: not tried, this endpoint was given up", ""
+
+
+def _at(side: SideCheck) -> str:
+    return f"{side.side} {side.endpoint}"
+
+
+def way_lines(facts: CheckFacts) -> list[Text]:
+    """How messages will go from endpoint to endpoint: one line, or one for each way where mailboxes differ."""
+    ways: dict[tuple[str, str], int] = {}
+    for mailbox in facts.mailboxes:
+        names = " → ".join(side.endpoint for side in mailbox.sides)
+        for found in mailbox.together:
+            if found.topic == "capabilities":
+                ways[names, found.text] = ways.get((names, found.text), 0) + 1
+    alike = len(ways) == 1
+    share = {way: "" if alike else f" ({count} of {sum(ways.values())} mailboxes)" for way, count in ways.items()}
+    return [cell(f"{names}{share[names, told]}: {told}") for names, told in ways]
 
 
 def check_headline(mailboxes: Sequence[MailboxCheck]) -> str:
@@ -187,8 +267,11 @@ def verdict_headline(verdict: PlanVerdict) -> str:
     """The verdict in one line; what is not copied is never left out."""
     total = sum((sum(box.kinds.values(), KindVerdict()) for box in verdict.mailboxes), KindVerdict())
     lost = f"; {verdict.not_copied:,} not copied" if verdict.not_copied else ""
+    changed, excused = verdict.changed
+    other = f"; {changed:,} with other bytes, {excused:,} of them accepted" if changed else ""
     boxes = len(verdict.mailboxes)
-    return f"{verdict.verdict.value.upper()}: {total.verified:,} of {total.source:,} items in {boxes} mailboxes{lost}"
+    told = f"{total.verified:,} of {total.source:,} items in {boxes} mailboxes"
+    return f"{verdict.verdict.value.upper()}: {told}{lost}{other}"
 
 
 def detail_lines(mailbox: MailboxVerdict, limit: int) -> list[Text]:

@@ -1,7 +1,8 @@
 """What `verify` found: counters per kind, one verdict per mailbox, one for the plan. Pure.
 
-The ledger explains differences but never excuses them: only items that are known, quarantined and accepted by a
-person are an exception; every other fault is a failure.
+The ledger explains differences but never excuses them: only items that are known and accepted are an exception,
+quarantined ones, and copies with other bytes (by a person, or by the plan's wish to repair); every other fault is a
+failure.
 """
 
 from __future__ import annotations
@@ -43,7 +44,9 @@ class Verdict(StrEnum):
 
 
 FAULTS = (ItemState.MISSING, ItemState.CHANGED, ItemState.METADATA, ItemState.UNEXPLAINED)
-"""States that nothing excuses."""
+"""States that nothing excuses, but for changed items that were accepted one by one."""
+
+_ACCEPTABLE = {ItemState.FAILED: "accepted", ItemState.CHANGED: "excused"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +66,13 @@ class KindVerdict:
     unexplained: int = 0
     failed: int = 0
     accepted: int = 0  # of the failed: those that a person accepted; not part of the JSON
+    excused: int = 0  # of the changed: those that a person or the plan accepted; not part of the JSON
 
     @property
     def faults(self) -> int:
-        """Items in a state that nothing excuses."""
-        return sum(getattr(self, state.value) for state in FAULTS)
+        """Items in a state that nothing excuses, without those that were accepted."""
+        faults: int = sum(getattr(self, state.value) for state in FAULTS)
+        return faults - self.excused
 
     def __add__(self, other: KindVerdict) -> KindVerdict:
         mine, theirs = asdict(self), asdict(other)
@@ -75,7 +80,7 @@ class KindVerdict:
 
     def to_json(self) -> dict[str, int]:
         """The counters that the interface names."""
-        return {name: value for name, value in asdict(self).items() if name != "accepted"}
+        return {name: value for name, value in asdict(self).items() if name not in {"accepted", "excused"}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +138,12 @@ class PlanVerdict:
     mailboxes: list[MailboxVerdict]
 
     @property
+    def changed(self) -> tuple[int, int]:
+        """Copies with other bytes than the source, and how many of them are accepted."""
+        counts = [counts for mailbox in self.mailboxes for counts in mailbox.kinds.values()]
+        return sum(each.changed for each in counts), sum(each.excused for each in counts)
+
+    @property
     def not_copied(self) -> int:
         """Items that are known not to be on the target, for the headline."""
         return sum(counts.failed for mailbox in self.mailboxes for counts in mailbox.kinds.values())
@@ -154,10 +165,10 @@ class Tally:
         self._counts[kind]["source"] += items
 
     def count(self, kind: Kind, state: ItemState, items: int = 1, *, accepted: bool = False) -> None:
-        """This many items are in that state; `accepted` says that a person has accepted these failed ones."""
+        """This many items are in that state; `accepted` says that these failed or changed ones are accepted."""
         self._counts[kind][state.value] += items
-        if accepted and state is ItemState.FAILED:
-            self._counts[kind]["accepted"] += items
+        if accepted and state in _ACCEPTABLE:
+            self._counts[kind][_ACCEPTABLE[state]] += items
 
     def note(self, detail: Detail) -> None:
         """Remember what is special about an item that `count` has counted."""
@@ -177,7 +188,7 @@ def judge(kinds: Iterable[KindVerdict]) -> Verdict:
     total = sum(kinds, KindVerdict())
     if total.faults or total.failed > total.accepted:
         return Verdict.FAIL
-    return Verdict.EXCEPTIONS if total.failed else Verdict.PASS
+    return Verdict.EXCEPTIONS if total.failed or total.excused else Verdict.PASS
 
 
 def judge_plan(mailboxes: list[MailboxVerdict]) -> PlanVerdict:

@@ -26,12 +26,13 @@ class Connection(Generic[S]):
     A session is lost by every retriable error but Throttled: a server that asks for slowness has not hung up.
     """
 
-    def __init__(self, connect: Callable[[], S], patience: Patience) -> None:
+    def __init__(self, connect: Callable[[], S], patience: Patience, *, insist: bool = True) -> None:
+        """Opens the first session; one that need not be had is tried for once (`insist` is false)."""
         self._connect = connect
         self._again = patience.retrying()
         self._session: S | None = None
         self._closed = False
-        self.call(_nothing)
+        (self.call if insist else self._try)(_nothing)
 
     def _open(self) -> S:
         if self._closed:

@@ -8,9 +8,9 @@ from itertools import chain
 from types import TracebackType
 from typing import Self
 
-from xdmigrate.contract import Accepted, Features, Intent, Receipt, Refused, Stored, Target
+from xdmigrate.contract import Accepted, Declined, Features, Intent, Receipt, Refused, Stored, Target
 from xdmigrate.errors import FolderUnusable
-from xdmigrate.model import Changes, FlagChange, Folder, Head, Item, Kind, Path, Role
+from xdmigrate.model import Changes, FlagChange, Folder, Head, Item, Kind, Path, Role, Sharing
 from xdmigrate.wrap.forward import ForwardingSource
 from xdmigrate.wrap.prediction import Overlay, Prediction, made_up, made_up_ref
 
@@ -20,6 +20,8 @@ class DryRunTarget(ForwardingSource):
 
     What it "wrote" is listed under made-up ids, but cannot be read back: bodies are neither taken nor kept.
     """
+
+    inner: Target
 
     def __init__(self, inner: Target) -> None:
         super().__init__(inner)
@@ -72,8 +74,11 @@ class DryRunTarget(ForwardingSource):
         if overlay.real is None:
             return Changes(b"", complete=True, heads=overlay.added())
         told = self.inner.changes(overlay.real, cursor)
-        vanished = told.vanished if told.complete else (*told.vanished, *overlay.removed())
-        return replace(told, heads=chain(overlay.patched(told.heads), overlay.added()), vanished=vanished)
+        heads = chain(overlay.patched(told.heads), overlay.added())
+        alive = None if told.alive is None else overlay.alive(told.alive)
+        vanished = told.vanished if told.complete or alive is not None else (*told.vanished, *overlay.removed())
+        count = None if told.count is None else overlay.count(told.count)
+        return replace(told, heads=heads, vanished=vanished, alive=alive, count=count)
 
     def read(self, folder: Folder, refs: Sequence[bytes]) -> Iterator[Item]:
         overlay = self._find(folder)
@@ -88,6 +93,9 @@ class DryRunTarget(ForwardingSource):
     def overlay(self, folder: Folder) -> Overlay:
         """The folder's overlay, to be written to."""
         return self._find(folder) or self._overlays.setdefault(folder.path, Overlay(folder, folder))
+
+    def refuses(self, paths: Sequence[Path]) -> set[Path]:
+        return self.inner.refuses(paths)
 
     def create_folder(self, path: Path, kind: Kind = Kind.MAIL, *, role: Role | None = None) -> Folder:
         there = {folder.path: folder for folder in self.folders() if folder.selectable}
@@ -119,6 +127,10 @@ class DryRunTarget(ForwardingSource):
         if path in {other.path for other in there}:
             raise FolderUnusable(f"folder {'/'.join(path)!r} exists already")
         refuse_name(path, self.features)
+        taken = {other.path for other in there}
+        for depth in range(1, len(path)):
+            if path[:depth] not in taken:
+                self._create_one(path[:depth], folder.kind, None)
         for old in [other for other in there if other.path[: len(folder.path)] == folder.path]:
             overlay = self.overlay(old)
             new = path + old.path[len(folder.path) :]
@@ -136,10 +148,19 @@ class DryRunTarget(ForwardingSource):
             overlay.change(change)
         self.prediction.folder(folder.path).flags += len(changes)
 
+    def look_up(self, folder: Folder, refs: Sequence[bytes]) -> Iterator[Head]:
+        overlay = self._find(folder)
+        if overlay is None:
+            return self.inner.look_up(folder, refs)
+        there = [ref for ref in refs if not made_up(ref)]
+        real = self.inner.look_up(overlay.real, there) if overlay.real and there else iter(())
+        wanted = {ref for ref in refs if made_up(ref)}
+        return chain(overlay.patched(real), (head for head in overlay.added() if head.ref in wanted))
+
     def move(self, folder: Folder, refs: Sequence[bytes], to: Folder) -> dict[bytes, bytes]:
         """Shown in `to` as it stands in `folder`; what is not there any more would not be moved."""
-        left, came, wanted = self.overlay(folder), self.overlay(to), set(refs)
-        moved = [head for head in self.heads(folder, min(refs, default=b"")) if head.ref in wanted]
+        left, came = self.overlay(folder), self.overlay(to)
+        moved = list(self.look_up(folder, refs))
         for head in moved:
             left.remove(head.ref)
         self.prediction.folder(to.path).moved += len(moved)
@@ -150,6 +171,18 @@ class DryRunTarget(ForwardingSource):
         for ref in refs:
             overlay.remove(ref)
         self.prediction.folder(folder.path).removed += len(refs)
+
+    # --- what it carries beside its items ---------------------------------------------------------------------------
+
+    def sharing(self, folder: Folder) -> Sharing:
+        overlay = self._find(folder)
+        if overlay is None:
+            return self.inner.sharing(folder)
+        return self.inner.sharing(overlay.real) if overlay.real else Sharing()
+
+    def share(self, folder: Folder, more: Sharing) -> list[Declined]:
+        self.prediction.shared.append((folder.path, more))
+        return []
 
 
 class DryRunWriter:

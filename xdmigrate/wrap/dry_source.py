@@ -42,7 +42,8 @@ class DryRunSource(ForwardingSource):
         for head in heads:
             if place != self._place or len(self._seen) >= WINDOW:
                 self._place, self._seen = place, {}
-            self._seen[head.ref] = head
+            if head.measured:  # an item is made of nothing less
+                self._seen[head.ref] = head
             yield head
 
     def read(self, folder: Folder, refs: Sequence[bytes]) -> Iterator[Item]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from xdmigrate.contract import Auditor, Features, Inspected, Intent, Source, Target, Writer
-from xdmigrate.model import Changes, FlagChange, Folder, Head, Item, Kind, Path, Role
+from xdmigrate.contract import Auditor, Declined, Features, Inspected, Intent, Source, Target, Writer
+from xdmigrate.model import Changes, FlagChange, Folder, Head, Item, Kind, Path, Role, Sharing
 
 
 class ForwardingSource:
@@ -33,6 +33,9 @@ class ForwardingSource:
     def read(self, folder: Folder, refs: Sequence[bytes]) -> Iterator[Item]:
         return self.inner.read(folder, refs)
 
+    def sharing(self, folder: Folder) -> Sharing:
+        return self.inner.sharing(folder)
+
     def close(self) -> None:
         self.inner.close()
 
@@ -44,6 +47,9 @@ class ForwardingTarget(ForwardingSource):
 
     def __init__(self, inner: Target) -> None:
         super().__init__(inner)
+
+    def refuses(self, paths: Sequence[Path]) -> set[Path]:
+        return self.inner.refuses(paths)
 
     def create_folder(self, path: Path, kind: Kind = Kind.MAIL, *, role: Role | None = None) -> Folder:
         return self.inner.create_folder(path, kind, role=role)
@@ -60,11 +66,17 @@ class ForwardingTarget(ForwardingSource):
     def change_flags(self, folder: Folder, changes: Sequence[FlagChange]) -> None:
         self.inner.change_flags(folder, changes)
 
+    def look_up(self, folder: Folder, refs: Sequence[bytes]) -> Iterator[Head]:
+        return self.inner.look_up(folder, refs)
+
     def move(self, folder: Folder, refs: Sequence[bytes], to: Folder) -> dict[bytes, bytes]:
         return self.inner.move(folder, refs, to)
 
     def remove(self, folder: Folder, refs: Sequence[bytes]) -> None:
         self.inner.remove(folder, refs)
+
+    def share(self, folder: Folder, more: Sharing) -> list[Declined]:
+        return self.inner.share(folder, more)
 
 
 class ForwardingAuditor:
@@ -81,6 +93,9 @@ class ForwardingAuditor:
 
     def inspect(self, folder: Folder, refs: Sequence[bytes]) -> Iterator[Inspected]:
         return self.inner.inspect(folder, refs)
+
+    def chunks(self, folder: Folder, ref: bytes) -> Iterator[bytes]:
+        return self.inner.chunks(folder, ref)
 
     def close(self) -> None:
         self.inner.close()

@@ -20,6 +20,7 @@ class Gate:
         self._changed = Condition()
         self._ceilings: dict[str, int] = {}
         self._open = 0
+        self._waiting = 0
         self._shrunk_to: int | None = None
         self._shrunk_at = 0.0
         self._grow_after = grow_after
@@ -56,6 +57,16 @@ class Gate:
         with self._changed:
             return self._open
 
+    def free(self) -> int:
+        """How many sessions may be opened now without making anybody wait."""
+        with self._changed:
+            return max(0, self._places() - self._open - self._waiting)
+
+    def waiting(self) -> int:
+        """How many wait for a place."""
+        with self._changed:
+            return self._waiting
+
     def take(self, stop: Callable[[], bool] = never, *, longest: float = 60.0) -> None:
         """Wait for a place and take it. Raises Stopped when `stop` says so, and Throttled after `longest` seconds.
 
@@ -64,14 +75,21 @@ class Gate:
         """
         deadline = self._clock() + longest
         with self._changed:
-            while self._open >= self._places():
-                if stop():
-                    raise Stopped("stopped while waiting for a free connection")
-                left = deadline - self._clock()
-                if left <= 0:
-                    raise Throttled(f"all {self._open} connections that the limits allow are in use")
-                self._changed.wait(min(STEP, left))
+            self._waiting += 1
+            try:
+                self._wait_for_place(stop, deadline)
+            finally:
+                self._waiting -= 1
             self._open += 1
+
+    def _wait_for_place(self, stop: Callable[[], bool], deadline: float) -> None:
+        while self._open >= self._places():
+            if stop():
+                raise Stopped("stopped while waiting for a free connection")
+            left = deadline - self._clock()
+            if left <= 0:
+                raise Throttled(f"all {self._open} connections that the limits allow are in use")
+            self._changed.wait(min(STEP, left))
 
     def give_back(self) -> None:
         """Return a place."""

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from xdmigrate.model import FlagChange, Folder, Head, Path
+from xdmigrate.model import FlagChange, Folder, Head, Path, Sharing
 
 MADE_UP = b"\xff" * 16
 """How made-up ids begin: after every id that a store gives, so that they are listed last."""
@@ -35,6 +35,7 @@ class Prediction:
     created: list[Path] = field(default_factory=list)
     renamed: list[tuple[Path, Path]] = field(default_factory=list)
     subscribed: list[Path] = field(default_factory=list)
+    shared: list[tuple[Path, Sharing]] = field(default_factory=list)
     folders: dict[Path, FolderPrediction] = field(default_factory=dict)
 
     def folder(self, path: Path) -> FolderPrediction:
@@ -110,15 +111,23 @@ class Overlay:
         """The ids that would be gone."""
         return tuple(sorted(self._removed))
 
+    def alive(self, there: Iterator[bytes]) -> Iterator[bytes]:
+        """The ids that would exist where these do; made-up ones come last."""
+        yield from (ref for ref in there if ref not in self._removed)
+        yield from (head.ref for head in self.added())
+
+    def count(self, there: int) -> int:
+        """How many items there would be where there are so many."""
+        return max(0, there + len(self._sizes) - len(self._removed))
+
     def listed(self, now: Folder | None, *, ordered: bool) -> Folder:
         """The folder as it would be listed, when it is `now` on the target."""
         base = replace(now, path=self.shown.path, native=self.shown.native) if now else self.shown
-        count = base.count + len(self._sizes) - len(self._removed)
         written = bool(self._sizes) or now is None
         return replace(
             base,
             subscribed=base.subscribed or self.shown.subscribed,
-            count=max(0, count),
+            count=self.count(base.count),
             next_id=made_up_ref(len(self._sizes)) if ordered and written else base.next_id,
             state=b"",  # a token of the real folder would prove something about another one
         )

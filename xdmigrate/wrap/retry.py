@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import cached_property
 from types import TracebackType
 from typing import BinaryIO, Generic, Self, TypeVar
 
-from xdmigrate.contract import Auditor, Features, Inspected, Intent, Receipt, Source, Target, Writer
+from xdmigrate.contract import Auditor, Declined, Features, Inspected, Intent, Receipt, Source, Target, Writer
 from xdmigrate.errors import FolderUnusable, XdmigrateError
-from xdmigrate.model import Body, Changes, FlagChange, Folder, Head, Item, Kind, Path, Role
+from xdmigrate.model import Body, Changes, FlagChange, Folder, Head, Item, Kind, Path, Role, Sharing
 from xdmigrate.wrap.connection import Closable, Connection
 from xdmigrate.wrap.patience import Patience
 
@@ -24,13 +25,12 @@ S = TypeVar("S", bound=Source)
 class _Retrying(Generic[S]):
     """The reading half, over a source or a target."""
 
-    def __init__(self, connect: Callable[[], S], patience: Patience | None = None) -> None:
-        self._connection: Connection[S] = Connection(connect, patience or Patience())
-        self._features = self._connection.call(lambda session: session.features)
+    def __init__(self, connect: Callable[[], S], patience: Patience | None = None, *, insist: bool = True) -> None:
+        self._connection: Connection[S] = Connection(connect, patience or Patience(), insist=insist)
 
-    @property
+    @cached_property
     def features(self) -> Features:
-        return self._features
+        return self._connection.call(lambda session: session.features)
 
     def folders(self) -> list[Folder]:
         return self._connection.call(lambda session: session.folders())
@@ -44,7 +44,7 @@ class _Retrying(Generic[S]):
                 _same_ids(session, folder)
             return session.heads(folder, last or floor)
 
-        return _ascending(self._connection, after)
+        return _ascending(self._connection, after, _ref)
 
     def changes(self, folder: Folder, cursor: bytes = b"") -> Changes:
         told = self._connection.call(lambda session: session.changes(folder, cursor))
@@ -57,7 +57,20 @@ class _Retrying(Generic[S]):
             # A listing that was announced as complete stays so: what it left out would count as vanished.
             return session.heads(folder, last) if told.complete else session.changes(folder, cursor).heads
 
-        return replace(told, heads=_ascending(self._connection, after))
+        return replace(told, heads=_ascending(self._connection, after, _ref), alive=self._alive(folder, told.alive))
+
+    def _alive(self, folder: Folder, told: Iterator[bytes] | None) -> Iterator[bytes] | None:
+        """Whatever a new session would tell of the changes: what exists is what it lists."""
+        opened = [told]
+
+        def after(session: S, last: bytes) -> Iterator[bytes]:
+            first = opened.pop() if opened else None
+            if first is not None:
+                return first
+            _same_ids(session, folder)
+            return (head.ref for head in session.heads(folder, last))
+
+        return None if told is None else _ascending(self._connection, after, bytes)
 
     def read(self, folder: Folder, refs: Sequence[bytes]) -> Iterator[Item]:
         """An item whose body broke off was yielded already: whoever was reading it has seen the error."""
@@ -73,6 +86,9 @@ class _Retrying(Generic[S]):
 
         return self._connection.stream(rest)
 
+    def sharing(self, folder: Folder) -> Sharing:
+        return self._connection.call(lambda session: session.sharing(folder))
+
     def close(self) -> None:
         self._connection.close()
 
@@ -83,6 +99,9 @@ class RetryingSource(_Retrying[Source]):
 
 class RetryingTarget(_Retrying[Target]):
     """A `Target` that survives lost connections while reading; `connect` logs in anew."""
+
+    def refuses(self, paths: Sequence[Path]) -> set[Path]:
+        return self._connection.call(lambda session: session.refuses(paths))
 
     def create_folder(self, path: Path, kind: Kind = Kind.MAIL, *, role: Role | None = None) -> Folder:
         return self._connection.once(lambda session: session.create_folder(path, kind, role=role))
@@ -99,11 +118,17 @@ class RetryingTarget(_Retrying[Target]):
     def change_flags(self, folder: Folder, changes: Sequence[FlagChange]) -> None:
         self._connection.once(lambda session: session.change_flags(folder, changes))
 
+    def look_up(self, folder: Folder, refs: Sequence[bytes]) -> Iterator[Head]:
+        return iter(self._connection.call(lambda session: list(session.look_up(folder, refs))))
+
     def move(self, folder: Folder, refs: Sequence[bytes], to: Folder) -> dict[bytes, bytes]:
         return self._connection.once(lambda session: session.move(folder, refs, to))
 
     def remove(self, folder: Folder, refs: Sequence[bytes]) -> None:
         self._connection.once(lambda session: session.remove(folder, refs))
+
+    def share(self, folder: Folder, more: Sharing) -> list[Declined]:
+        return self._connection.once(lambda session: session.share(folder, more))
 
 
 class RetryingAuditor:
@@ -116,7 +141,7 @@ class RetryingAuditor:
         return self._connection.call(lambda session: session.folders())
 
     def heads(self, folder: Folder) -> Iterator[Head]:
-        return _ascending(self._connection, lambda session, _last: session.heads(folder))
+        return _ascending(self._connection, lambda session, _last: session.heads(folder), _ref)
 
     def inspect(self, folder: Folder, refs: Sequence[bytes]) -> Iterator[Inspected]:
         left = dict.fromkeys(refs)
@@ -125,6 +150,19 @@ class RetryingAuditor:
             for seen in session.inspect(folder, list(left)) if left else ():
                 left.pop(seen.ref, None)
                 yield seen
+
+        return self._connection.stream(rest)
+
+    def chunks(self, folder: Folder, ref: bytes) -> Iterator[bytes]:
+        passed = 0
+
+        def rest(session: Auditor) -> Iterator[bytes]:
+            nonlocal passed
+            known = passed
+            for chunk in session.chunks(folder, ref):
+                new, known = chunk[known:], max(0, known - len(chunk))
+                passed += len(new)
+                yield new
 
         return self._connection.stream(rest)
 
@@ -197,20 +235,27 @@ class _WatchedBody:
 
 
 C = TypeVar("C", bound=Closable)
+V = TypeVar("V")
 
 
-def _ascending(connection: Connection[C], after: Callable[[C, bytes], Iterator[Head]]) -> Iterator[Head]:
-    """Every head once, in order; `after` opens a listing that holds at least what lies behind the last ref."""
+def _ascending(
+    connection: Connection[C], after: Callable[[C, bytes], Iterator[V]], ref: Callable[[V], bytes]
+) -> Iterator[V]:
+    """Every value once, in order of its ref; `after` opens a listing that holds at least what lies behind the last."""
     last = b""
 
-    def rest(session: C) -> Iterator[Head]:
+    def rest(session: C) -> Iterator[V]:
         nonlocal last
-        for head in after(session, last):
-            if head.ref > last:
-                last = head.ref
-                yield head
+        for value in after(session, last):
+            if ref(value) > last:
+                last = ref(value)
+                yield value
 
     return connection.stream(rest)
+
+
+def _ref(head: Head) -> bytes:
+    return head.ref
 
 
 def _same_ids(session: Source, folder: Folder) -> None:

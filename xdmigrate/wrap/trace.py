@@ -7,13 +7,13 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import BinaryIO, Self, TypeVar
 
 import structlog
 
-from xdmigrate.contract import Features, Intent, Receipt, Refused, Source, Target, Writer
+from xdmigrate.contract import Declined, Features, Intent, Receipt, Refused, Source, Target, Writer
 from xdmigrate.errors import XdmigrateError
-from xdmigrate.model import Changes, FlagChange, Folder, Head, Item, Kind, Path, Role
+from xdmigrate.model import Body, Changes, FlagChange, Folder, Head, Item, Kind, Path, Role, Sharing
 
 T = TypeVar("T")
 
@@ -36,6 +36,17 @@ class Trace:
 
     @contextmanager
     def call(self, operation: str, folder: Path = ()) -> Iterator[Count]:
+        """One call, which is the endpoint's from its beginning to its end."""
+        with self.told(operation, folder) as count, self.step():
+            yield count
+
+    @contextmanager
+    def step(self) -> Iterator[None]:
+        """What happens inside is the endpoint's work, and not its caller's."""
+        yield
+
+    @contextmanager
+    def told(self, operation: str, folder: Path = ()) -> Iterator[Count]:
         """Time what happens inside. A failure is told by its code alone: messages may quote the server."""
         count, start = Count(), self._clock()
         code = ""
@@ -58,11 +69,21 @@ class Trace:
 
     def stream(self, operation: str, folder: Folder, values: Iterator[T], size: Callable[[T], int]) -> Iterator[T]:
         """Count and time a stream until its end, or until its reader leaves it."""
-        with self.call(operation, folder.path) as count:
-            for value in values:
+        with self.told(operation, folder.path) as count:
+            for value in self.steps(values):
                 count.items += 1
                 count.octets += size(value)
                 yield value
+
+    def steps(self, values: Iterator[T]) -> Iterator[T]:
+        """The same values; only the way to each of them is the endpoint's."""
+        while True:
+            with self.step():
+                try:
+                    value = next(values)
+                except StopIteration:
+                    return
+            yield value
 
 
 class TracedSource:
@@ -94,14 +115,39 @@ class TracedSource:
     def changes(self, folder: Folder, cursor: bytes = b"") -> Changes:
         with self.trace.call("changes", folder.path):
             told = self.inner.changes(folder, cursor)
-        return replace(told, heads=self.trace.stream("changed-heads", folder, told.heads, _nothing))
+        alive = None if told.alive is None else self.trace.stream("alive", folder, told.alive, _nothing)
+        return replace(told, heads=self.trace.stream("changed-heads", folder, told.heads, _nothing), alive=alive)
 
     def read(self, folder: Folder, refs: Sequence[bytes]) -> Iterator[Item]:
-        return self.trace.stream("read", folder, self.inner.read(folder, refs), _size)
+        items = self.trace.stream("read", folder, self.inner.read(folder, refs), _size)
+        return (replace(item, body=_TracedBody(item.body, self.trace)) for item in items)
+
+    def sharing(self, folder: Folder) -> Sharing:
+        with self.trace.call("sharing", folder.path):
+            return self.inner.sharing(folder)
 
     def close(self) -> None:
         with self.trace.call("close"):
             self.inner.close()
+
+
+class _TracedBody:
+    """A body whose bytes are the endpoint's work, wherever they are taken."""
+
+    def __init__(self, inner: Body, trace: Trace) -> None:
+        self._inner = inner
+        self._trace = trace
+
+    @property
+    def size(self) -> int:
+        return self._inner.size
+
+    def chunks(self) -> Iterator[memoryview]:
+        return self._trace.steps(self._inner.chunks())
+
+    def spool(self) -> BinaryIO:
+        with self._trace.step():
+            return self._inner.spool()
 
 
 class TracedTarget(TracedSource):
@@ -111,6 +157,11 @@ class TracedTarget(TracedSource):
 
     def __init__(self, inner: Target, trace: Trace) -> None:
         super().__init__(inner, trace)
+
+    def refuses(self, paths: Sequence[Path]) -> set[Path]:
+        with self.trace.call("refuses") as count:
+            count.items = len(paths)
+            return self.inner.refuses(paths)
 
     def create_folder(self, path: Path, kind: Kind = Kind.MAIL, *, role: Role | None = None) -> Folder:
         with self.trace.call("create-folder", path):
@@ -133,6 +184,9 @@ class TracedTarget(TracedSource):
             count.items = len(changes)
             self.inner.change_flags(folder, changes)
 
+    def look_up(self, folder: Folder, refs: Sequence[bytes]) -> Iterator[Head]:
+        return self.trace.stream("look-up", folder, self.inner.look_up(folder, refs), _nothing)
+
     def move(self, folder: Folder, refs: Sequence[bytes], to: Folder) -> dict[bytes, bytes]:
         with self.trace.call("move", folder.path) as count:
             count.items = len(refs)
@@ -142,6 +196,10 @@ class TracedTarget(TracedSource):
         with self.trace.call("remove", folder.path) as count:
             count.items = len(refs)
             self.inner.remove(folder, refs)
+
+    def share(self, folder: Folder, more: Sharing) -> list[Declined]:
+        with self.trace.call("share", folder.path):
+            return self.inner.share(folder, more)
 
 
 class _TracedWriter:
@@ -154,7 +212,8 @@ class _TracedWriter:
         self._put = Count()
 
     def put(self, ticket: int, item: Item) -> None:
-        self._inner.put(ticket, item)
+        with self._trace.step():
+            self._inner.put(ticket, item)
         self._put.items += 1
         self._put.octets += item.body.size
 
@@ -189,7 +248,7 @@ class _TracedWriter:
             self._inner.__exit__(kind, error, trace)
 
 
-def _nothing(head: Head) -> int:  # noqa: ARG001 -- a listing moves no bodies
+def _nothing(listed: Head | bytes) -> int:  # noqa: ARG001 -- a listing moves no bodies
     return 0
 
 

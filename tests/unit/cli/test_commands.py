@@ -193,6 +193,47 @@ def test_quarantine_lists_retries_and_refuses_unknown_items(office: Office) -> N
     assert office.run("quarantine", "list", "PLAN", "--json").json["items"] == []
 
 
+def test_quarantine_names_the_remedy_and_the_plan_can_wish_for_it(office: Office) -> None:
+    bad = "Subject: Größe\r\n\r\nbody\r\n".encode()
+    office.old.account("ann@x.test").deliver(INBOX, bad)
+    office.new.powers = Powers(refuse=lambda data: "" if data.isascii() else "refused")
+    office.run("sync", "PLAN")
+    told = office.run("quarantine", "PLAN", "list")
+    assert "1 of them may pass when repaired" in told.stdout
+    assert "scope: {repair: true}" in told.stdout
+    office.edit("source: old\n", "source: old\nscope: {repair: true}\n")
+    assert [change["where"] for change in office.run("diff", "PLAN", "--json").json["changes"]] == ["scope.repair"]
+    done = office.run("sync", "PLAN")
+    assert done.code == 0
+    assert "1 copies have other bytes than their source, 1 of them accepted" in " ".join(done.stdout.split())
+    (item,) = office.run("quarantine", "PLAN", "list", "--json").json["items"]
+    assert (item["code"], item["copied"], item["remedy"]) == ("repaired", True, "")
+    assert "8-bit headers encoded" in item["detail"]
+    verdict = office.run("verify", "PLAN", "--full")
+    assert verdict.code == 0
+    assert "1 with other bytes, 1 of them accepted" in " ".join(verdict.stdout.split())
+
+
+def test_altered_copies_are_accepted_and_never_sent_again(office: Office) -> None:
+    office.new.powers = Powers(rewrite=lambda data: b"X: y\r\n" + data if b"Subject: 3" in data else data)
+    office.run("sync", "PLAN")
+    items = office.run("quarantine", "PLAN", "list", "--code", "altered", "--json").json["items"]
+    assert [item["copied"] for item in items] == [True] * 3
+    assert office.run("verify", "PLAN", "--json").json["verdict"] == "fail"
+    for words in ((items[0]["id"],), ("--code", "altered")):
+        told = office.run("quarantine", "PLAN", "retry", *words, "--json")
+        assert (told.code, told.codes) == (2, ["usage"])
+    assert office.run("quarantine", "PLAN", "retry", "--all").code == 0
+    assert "retry of 0 items" in office.run("quarantine", "PLAN", "retry", "--all").stdout
+    assert office.run("quarantine", "PLAN", "accept", items[0]["id"], "--reason", "the target's way").code == 0
+    box = office.run("status", "PLAN", "--json").json["mailboxes"]
+    assert sum(each["altered"]["items"] for each in box) == 3
+    assert sum(each["altered"]["accepted"] for each in box) == 1
+    told = office.run("quarantine", "PLAN", "accept", "--code", "altered", "--reason", "the target's way")
+    assert "3 items are copied with other bytes" in told.stdout
+    assert office.run("verify", "PLAN", "--json").json["verdict"] == "pass-with-exceptions"
+
+
 def test_quarantine_export_writes_bytes_and_a_harmless_list(office: Office) -> None:
     folder = "=cmd|'C calc'!A0"
     office.old.account("ann@x.test").create_folder((folder,))

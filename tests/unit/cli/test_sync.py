@@ -12,7 +12,8 @@ from xdmigrate_state import locks
 from xdmigrate_state.database import Database
 
 COUNTS = {"source", "copied", "present", "merged", "filtered", "failed", "pending", "gone", "bytes"}
-MAILBOX = {"id", "source", "target", "wave", "stage", "attention", "last_pass", "next", "eta", "kinds"}
+FIGURES = {"kinds", "left", "altered"}
+MAILBOX = {"id", "source", "target", "wave", "stage", "attention", "last_pass", "next", "eta"} | FIGURES
 
 
 def test_everything_is_copied_and_the_summary_is_closed(office: Office) -> None:
@@ -30,7 +31,19 @@ def test_everything_is_copied_and_the_summary_is_closed(office: Office) -> None:
 
 def test_json_is_one_object_of_the_promised_shape(office: Office) -> None:
     told = office.run("sync", "PLAN", "--json").json
-    assert set(told) == {"schema", "exit", "errors", "plan", "stage", "mailboxes", "totals", "seconds", "requests"}
+    assert set(told) == {
+        "schema",
+        "exit",
+        "errors",
+        "plan",
+        "stage",
+        "mailboxes",
+        "totals",
+        "seconds",
+        "requests",
+        "endpoints",
+        "limit",
+    }
     assert (told["schema"], told["exit"], told["errors"], told["plan"], told["stage"]) == (1, 0, [], "office", "synced")
     assert told["requests"] > 0
     assert set(told["totals"]["mail"]) == COUNTS

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
+from unittest.mock import patch
 
 import hypothesis.strategies as st
 from hypothesis import given
 
-from xdmigrate.engine.match import fill_gaps, pair_by_order, pair_equals
+from xdmigrate.engine.fingerprints import Print
+from xdmigrate.engine.match import by_size, fill_gaps, gap_pairs, pair_by_order, pair_equals
 
 items = st.lists(st.integers(0, 5)).map(lambda contents: [(b"%d" % n, c) for n, c in enumerate(contents)])
 
@@ -69,3 +71,40 @@ def test_what_is_filled_is_what_was_really_given(kept: list[bool], start: int) -
     filled = fill_gaps(sent, paired, sorted(paired.values()))
     assert all(given_ids[ref] == target for ref, target in filled.items())
     assert not filled.keys() & paired.keys()
+
+
+@given(st.lists(st.integers(0, 9), max_size=60), st.lists(st.integers(0, 9), max_size=60), st.integers(1, 20))
+def test_steps_hold_whole_sizes_of_both_sides(wanted: list[int], found: list[int], at_once: int) -> None:
+    with patch("xdmigrate.engine.match.AT_ONCE", at_once):
+        steps = list(by_size([Print(size, b"w") for size in wanted], [Print(size, b"f") for size in found]))
+    both = set(wanted) & set(found)
+    assert Counter(each.size for mine, _ in steps for each in mine) == Counter(n for n in wanted if n in both)
+    assert Counter(each.size for _, theirs in steps for each in theirs) == Counter(n for n in found if n in both)
+    sizes = [{each.size for each in mine} for mine, _ in steps]
+    assert all({each.size for each in theirs} == some for some, (_, theirs) in zip(sizes, steps, strict=True))
+    assert sum(map(len, sizes)) == len(both)
+    assert all(len(mine) + len(theirs) >= at_once for mine, theirs in steps[:-1])
+
+
+def ref(number: int) -> bytes:
+    return number.to_bytes(4, "big")
+
+
+@given(st.sets(st.integers(0, 9)), st.integers(1, 5))
+def test_what_stands_between_its_neighbours_is_a_candidate(altered: set[int], first: int) -> None:
+    """Ten items got ten ids in a row; some copies are not known by their content."""
+    sent = [b"%d" % number for number in range(10)]
+    given_ids = {each: ref(first + place) for place, each in enumerate(sent)}
+    paired = {each: to for place, (each, to) in enumerate(given_ids.items()) if place not in altered}
+    free = [given_ids[sent[place]] for place in altered]
+    inner = {sent[place] for place in altered if any(p < place for p in range(10) if p not in altered)}
+    inner &= {sent[place] for place in altered if any(p > place for p in range(10) if p not in altered)}
+    assert dict(gap_pairs(sent, paired, free)) == {each: given_ids[each] for each in inner}
+
+
+def test_a_stranger_or_an_absent_id_in_the_gap_makes_no_candidates() -> None:
+    sent = [b"a", b"b", b"c"]
+    assert gap_pairs(sent, {b"a": ref(1), b"c": ref(3)}, [ref(2)]) == [(b"b", ref(2))]
+    assert gap_pairs(sent, {b"a": ref(1), b"c": ref(4)}, [ref(2), ref(3)]) == []
+    assert gap_pairs(sent, {b"a": ref(1), b"c": ref(4)}, [ref(2)]) == []
+    assert gap_pairs(sent, {b"a": b"long-id-1", b"c": b"long-id-3"}, [b"long-id-2"]) == []

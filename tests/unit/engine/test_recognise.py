@@ -79,3 +79,22 @@ def test_another_validity_under_the_same_name_is_a_renumbering() -> None:
 def test_the_newer_incarnation_wins_when_a_rematch_was_interrupted() -> None:
     found, lost = told([row(1, ("A",), 7), row(2, ("A",), 9)], [folder(("A",), 9)])
     assert (found, lost) == ({("A",): (How.SAME, 2)}, [1])
+
+
+def test_a_lower_next_id_under_the_same_validity_means_other_ids() -> None:
+    """A server restored from a backup gives the ids of what came after it to other messages."""
+    restored = folder(("A",), 7, next_id=b"\0\0\0\3")
+    assert told([row(1, ("A",), 7)], [restored]) == ({("A",): (How.RENUMBERED, 1)}, [])
+    with_ref = folder(("A",), 7, ref=b"F1", next_id=b"\0\0\0\3")
+    assert told([row(1, ("A",), 7, ref=b"F1")], [with_ref]) == ({("A",): (How.RENUMBERED, 1)}, [])
+
+
+def test_of_two_incarnations_the_one_whose_ids_go_on_is_the_folder() -> None:
+    """A run that was stopped while it matched ids anew leaves both; the other one is matched to the end."""
+    restored = folder(("A",), 7, ref=b"F1", next_id=b"\0\0\0\3")
+    known = [row(1, ("A",), 7, ref=b"F1"), row(2, ("A",), 7, ref=b"F1", next_id=b"\0\0\0\2")]
+    assert told(known, [restored]) == ({("A",): (How.SAME, 2)}, [1])
+
+
+def test_a_next_id_that_is_not_told_proves_nothing() -> None:
+    assert told([row(1, ("A",), 7)], [folder(("A",), 7, next_id=b"")]) == ({("A",): (How.SAME, 1)}, [])

@@ -98,11 +98,9 @@ UNSUPPORTED = {
     **{f"{name}: {{}}": name for name in SECTIONS},
     "source: {mail: old, calendar: old}": "source.calendar",
     "target: {mail: new, directory: new}": "target.directory",
-    "scope: {repair: true}": "scope.repair",
     "limits: {old: {rate: []}}": "limits.old.rate",
     "limits: {old: {bytes_per_day: 2GB}}": "limits.old.bytes_per_day",
     "mailboxes: [{discover: all, exclude: [x], wave: main}]": "mailboxes.0",
-    "mailboxes: [{source: a, merge: dedupe}]": "mailboxes.0.merge",
 }
 
 
@@ -118,12 +116,45 @@ def test_what_is_not_supported_yet_is_refused_by_name(text: str, problems_of: Pr
     assert place.rpartition(".")[2].strip("0") in problem.message
 
 
-@pytest.mark.parametrize("auth", ["token: 'command:x'", "oauth: {flow: device-code}", "mechanism: xoauth2"])
-def test_logins_by_token_are_refused_by_name(auth: str, problems_of: Problems, minimal: str) -> None:
-    [problem] = problems_of(minimal.replace('{password: "env:OLD"}', f"{{{auth}}}"))
+TOKENS = {
+    "token: 'command:x'": None,
+    "token: 'command:x', mechanism: xoauth2": None,
+    "token: 'env:X', password: 'env:Y'": ("token", "write one of"),
+    "token: plain": ("token", "refer to it"),
+    "token: 'command:x', mechanism: login": ("mechanism", "write xoauth2 or oauthbearer"),
+    "mechanism: oauthbearer": ("mechanism", "write `token` or `oauth`"),
+    "oauth: {flow: client-credentials, tenant: t, client_id: c, client_secret: 'file:s'}": None,
+    "oauth: {flow: client-credentials, tenant: t, client_id: c, certificate: 'file:s'}": None,
+    "oauth: {flow: client-credentials, tenant: t, client_id: c}": ("oauth", "write one of them"),
+    "oauth: {flow: client-credentials, tenant: t, client_id: c, client_secret: geheim}": (
+        "oauth.client_secret",
+        "refer to it",
+    ),
+    "oauth: {flow: client_credentials}": ("oauth.flow", "did you mean client-credentials?"),
+    "oauth: {tenant: t}": ("oauth.flow", "write client-credentials"),
+    "oauth: {flow: device-code}": ("oauth.client_id", "write it"),
+    "oauth: {flow: device-code, client_id: c, tenat: x}": ("oauth.tenat", "did you mean"),
+    "oauth: {flow: device-code, client_id: c, authority: 'http://127.0.0.1'}": ("oauth.authority", "write for example"),
+    "oauth: {flow: google-service-account, key: 'file:key.json', subject: '{address}'}": None,
+    "oauth: {flow: google-service-account, key: 'file:key.json', subject: '{adress}'}": (
+        "oauth.subject",
+        "did you mean",
+    ),
+}
+
+
+@pytest.mark.parametrize("auth", TOKENS)
+def test_logins_by_token(auth: str, load_text: Load, problems_of: Problems, minimal: str) -> None:
+    text = minimal.replace('{password: "env:OLD"}', f"{{{auth}}}")
+    expected = TOKENS[auth]
+    if expected is None:
+        assert load_text(text).endpoints["old"].auth is not None
+        return
+    [problem] = problems_of(text)
     assert problem.line == 4
-    assert auth.partition(":")[0] in problem.where
-    assert "is not supported by this version" in problem.message
+    assert problem.where == f"endpoints.old.auth.{expected[0]}"
+    assert expected[1] in problem.remedy
+    assert "geheim" not in str(problem)
 
 
 def test_a_section_emptied_by_comments_counts_as_absent(load_text: Load, minimal: str) -> None:
@@ -211,7 +242,25 @@ def test_one_target_for_two_needs_a_word(load_text: Load, problems_of: Problems,
     assert (problem.line, problem.where) == (10, "mailboxes.1")
     assert "ann@old.example" in problem.message
     assert load_text(second + ", into: Bob}\n").mailboxes[1].into == "Bob"
-    assert load_text(second + ", merge: keep}\n").mailboxes[1].merge == "keep"
+    for wish in ("keep", "dedupe"):
+        told = load_text(second + f", merge: {wish}}}\n").mailboxes
+        assert [box.merge for box in told] == [wish, wish]  # the first shares like the others
+
+
+def test_mailboxes_in_one_place_share_it_in_one_way(load_text: Load, problems_of: Problems, minimal: str) -> None:
+    second = minimal + "  - {source: bob@old.example, target: ann@new.example, merge: keep}\n"
+    third = "  - {source: cid@old.example, target: ann@new.example, merge: dedupe}\n"
+    [problem] = problems_of(second + third)
+    assert (problem.line, problem.where) == (11, "mailboxes.2")
+    assert "bob@old.example" in problem.message
+    apart = third.replace("merge", "into: Cid, merge")
+    assert [box.merge for box in load_text(second + apart).mailboxes] == ["keep", "keep", "dedupe"]
+
+
+def test_a_file_of_mailboxes_may_share_one_place(load_text: Load, minimal: str, tmp_path: Path) -> None:
+    (tmp_path / "leavers.csv").write_text("source,target\nbob@x,ann@new.example\ncid@x,ann@new.example\n")
+    told = load_text(minimal + "  - {file: leavers.csv, merge: dedupe}\n").mailboxes
+    assert [box.merge for box in told] == ["dedupe"] * 3
 
 
 def test_the_same_folder_for_two_is_the_same_place(problems_of: Problems, minimal: str) -> None:
@@ -292,9 +341,11 @@ def test_two_folders_are_not_renamed_to_one(problems_of: Problems, minimal: str)
     assert problem.where == "scope.folders.rename"
 
 
-def test_authorize_as_needs_plain(problems_of: Problems, minimal: str) -> None:
-    [problem] = problems_of(minimal.replace("{password:", "{mechanism: login, authorize_as: '{address}', password:", 1))
-    assert problem.where == "endpoints.old.auth.authorize_as"
+def test_login_may_act_for_another_user_where_the_server_has_proxyauth(load_text: Load, minimal: str) -> None:
+    plan = load_text(minimal.replace("{password:", "{mechanism: login, authorize_as: '{address}', password:", 1))
+    auth = plan.endpoints["old"].auth
+    assert auth is not None
+    assert (auth.mechanism, auth.authorize_as) == ("login", "{address}")
 
 
 @pytest.mark.parametrize("value", ['"ann\\nx"', '"ann\\0"', '" ann"', '""', '"' + "a" * 1001 + '"'])

@@ -22,7 +22,7 @@ from xdmigrate_plans.schema import generate, shipped
 
 Load = Callable[..., Plan]
 DOCUMENTATION = Path(__file__).parents[3] / "docs" / "plan.md"
-READY = ["imap-to-imap", "imap-to-imap-csv", "leaver-into-colleague"]
+READY = ["google-workspace-to-microsoft-365", "imap-to-imap", "imap-to-imap-csv", "leaver-into-colleague"]
 
 
 @pytest.fixture

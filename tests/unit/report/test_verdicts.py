@@ -22,14 +22,16 @@ from xdmigrate.report.verdicts import (
 COUNTS = st.fixed_dictionaries({state.value: st.integers(0, 3) for state in ItemState})
 
 
-@given(COUNTS, st.integers(0, 3))
-def test_judge(counts: dict[str, int], accepted: int) -> None:
-    accepted = min(accepted, counts["failed"])
-    verdict = judge([KindVerdict(**counts, accepted=accepted)])
-    if any(counts[state.value] for state in FAULTS) or accepted < counts["failed"]:
+@given(COUNTS, st.integers(0, 3), st.integers(0, 3))
+def test_judge(counts: dict[str, int], accepted: int, excused: int) -> None:
+    """Only the failed and the changed can be accepted, one by one."""
+    accepted, excused = min(accepted, counts["failed"]), min(excused, counts["changed"])
+    verdict = judge([KindVerdict(**counts, accepted=accepted, excused=excused)])
+    faults = any(counts[state.value] for state in FAULTS if state is not ItemState.CHANGED)
+    if faults or accepted < counts["failed"] or excused < counts["changed"]:
         assert verdict is Verdict.FAIL
     else:
-        assert verdict is (Verdict.EXCEPTIONS if counts["failed"] else Verdict.PASS)
+        assert verdict is (Verdict.EXCEPTIONS if accepted or excused else Verdict.PASS)
 
 
 @given(st.lists(st.builds(KindVerdict, **{s.value: st.integers(0, 2) for s in ItemState}), max_size=4))

@@ -11,10 +11,23 @@ from sqlalchemy import select
 from tests.unit.state.sample import NOW, Pair, copied, counts, fill, new_pair, uid
 from xdmigrate.errors import StateUnusable
 from xdmigrate.model import Outcome
-from xdmigrate_state import doubts, failures, folders, intents, journal, ledger, plans, requests
+from xdmigrate_state import (
+    alterations,
+    doubts,
+    failures,
+    folders,
+    identities,
+    intents,
+    journal,
+    ledger,
+    leftovers,
+    merges,
+    plans,
+    requests,
+)
 from xdmigrate_state.copies import restored
 from xdmigrate_state.database import Database, copy, scratch_copy
-from xdmigrate_state.rows import Settled
+from xdmigrate_state.rows import Altered, NewItem, Settled, Standing
 from xdmigrate_state.tables import metadata
 
 Content = dict[str, list[tuple[object, ...]]]
@@ -39,6 +52,10 @@ def use_everything(db: Database, pair: Pair) -> None:
     for number in (4, 5):
         db.write(lambda c, n=number: intents.open(c, pair.folder.id, pair.place.id, 1, uid(1), [uid(n)], 9, NOW))  # type: ignore[misc]
     db.write(lambda c: intents.close(c, intents.of_place(c, pair.place.id)[-1].id))
+    db.write(lambda c: identities.remember(c, pair.folder, pair.mailbox.id, [NewItem(uid(6), 9, identity=b"x")]))
+    db.write(lambda c: merges.add(c, pair.folder, {uid(6): Standing(pair.place.id, uid(7))}))
+    db.write(lambda c: alterations.record(c, pair.folder.id, [Altered(uid(1), alterations.ALTERED, "x", 8)], NOW))
+    db.write(lambda c: leftovers.record(c, pair.folder.id, ["grants"], [leftovers.Leftover("grant", "bob", "lr")]))
     db.write(lambda c: journal.append(c, pair.plan.id, 0, "range", {"items": 1}, NOW))
     db.write(lambda c: requests.post(c, pair.plan.id, "pause", {"wave": "pilot"}, NOW))
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 
 import pytest
+from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
 from tests.unit.state.sample import NOW, Pair, copied, counts, fill, new_folder, uid
 from xdmigrate.model import Outcome
-from xdmigrate_state import doubts, failures, folders, ledger
+from xdmigrate_state import alterations, doubts, failures, folders, ledger
 from xdmigrate_state.database import Database
-from xdmigrate_state.rows import FolderIds, NewItem, Settled
+from xdmigrate_state.rows import Altered, FolderIds, NewItem, Settled
 
 
 @pytest.mark.parametrize("outcome", [Outcome.COPIED, Outcome.PRESENT])
@@ -162,3 +164,29 @@ def test_candidates_are_found_by_size_and_outcome(database: Database, pair: Pair
     gone = database.read(lambda c: ledger.gone_copies(c, pair.folder))
     assert [row.source_id for row in gone] == [uid(5)]
     assert database.read(lambda c: ledger.gone_copies(c, pair.folder, after=uid(5))) == []
+
+
+def test_a_moved_copy_is_handed_over_with_what_is_known_of_its_bytes(database: Database, pair: Pair) -> None:
+    """Only rows that are copied and gone; each target item stays claimed by exactly one row."""
+    other = database.write(lambda c: new_folder(c, pair.mailbox, "Done"))
+    database.write(lambda c: fill(c, pair, 4))
+    database.write(lambda c: ledger.add(c, other, [NewItem(uid(1), 1001)]))
+    settled = [replace(copied(pair, number, number), fingerprint=b"x" * 16) for number in (1, 2)]
+    database.write(lambda c: ledger.settle(c, pair.folder, [*settled, copied(pair, 3, 3)], NOW))
+    database.write(lambda c: ledger.gone(c, pair.folder, [uid(1), uid(3)]))
+    altered = Altered(uid(1), "altered", "a NUL", 1000, None)
+    database.write(lambda c: alterations.record(c, pair.folder.id, [altered], NOW))
+    assert database.read(lambda c: ledger.gone_sizes(c, pair.folder)) == {1001}  # of 3 the content is not known
+    (known,) = database.read(lambda c: ledger.gone_by_size(c, pair.folder, {1001, 1002, 1003, 7}))
+    assert (known.source_id, known.target_id) == (uid(1), uid(1))
+
+    def move(c: Connection) -> int:
+        handed = ledger.hand_over(c, pair.folder, other, [(uid(1), uid(1)), (uid(2), uid(5)), (uid(9), uid(6))])
+        ledger.settle(c, other, [copied(pair, 1, 1)], NOW)
+        return handed
+
+    assert database.write(move) == 1
+    assert (counts(database, pair.folder).seen, counts(database, pair.folder).gone) == (3, 1)
+    assert counts(database, other).copied == 1
+    assert list(database.read(lambda c: alterations.of_folder(c, other.id))) == [uid(1)]
+    assert database.read(lambda c: alterations.of_folder(c, pair.folder.id)) == {}

@@ -265,6 +265,14 @@ def test_intents_keep_the_order_of_sending_and_never_an_id(database: Database, p
     assert second > first
 
 
+def test_the_intent_of_a_move_names_the_rows_that_had_the_copies(database: Database, pair: Pair) -> None:
+    refs, former = [uid(9), uid(2)], (pair.folder.id + 7, [uid(80), uid(10)])
+    database.write(lambda c: intents.open(c, pair.folder.id, pair.place.id, 3, b"", refs, 0, NOW, former))
+    database.write(lambda c: intents.open(c, pair.folder.id, pair.place.id, 3, b"", refs, 0, NOW))
+    told = database.read(lambda c: intents.of_mailbox(c, pair.mailbox.id))
+    assert [(row.former_folder_id, row.former_refs) for row in told] == [former, (None, [])]
+
+
 def test_doubts_last_until_their_pass(database: Database, pair: Pair) -> None:
     folder, place, mailbox = pair.folder.id, pair.place.id, pair.mailbox.id
     database.write(lambda c: doubts.add(c, folder, place, [uid(1), uid(2)], uid(50), 3))

@@ -8,7 +8,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from xdmigrate.model import Endpoint, Folder, Login
+from xdmigrate.model import Endpoint, Folder, Head, Login
 from xdmigrate.testing.memory import INBOX, Account, MemoryServer, Powers, connector
 
 NAMES = count(1)
@@ -19,9 +19,10 @@ FLAGS = st.frozensets(st.sampled_from(["\\Seen", "\\Flagged", "Todo"]))
 class Mirror(RuleBasedStateMachine):
     """Follows one folder of an account by its cursors alone."""
 
-    @initialize(deltas=st.booleans(), ordered=st.booleans())
-    def start(self, deltas: bool, ordered: bool) -> None:
-        server = MemoryServer(f"mirror-{next(NAMES)}", Powers(deltas=deltas, ordered_ids=ordered))
+    @initialize(deltas=st.booleans(), ordered=st.booleans(), named=st.booleans(), sizes=st.booleans())
+    def start(self, deltas: bool, ordered: bool, named: bool, sizes: bool) -> None:
+        powers = Powers(deltas=deltas, ordered_ids=ordered, names_vanished=named, known_sizes=sizes)
+        server = MemoryServer(f"mirror-{next(NAMES)}", powers)
         self.account: Account = server.add_account("ann")
         self.account.create_folder(OTHER)
         self.source = connector.source(Endpoint("e", "memory", {"server": server.name}), Login("ann", "ann"))
@@ -70,11 +71,19 @@ class Mirror(RuleBasedStateMachine):
         told = self.source.changes(self.folder, self.cursor)
         if half:
             self.account.deliver(INBOX, b"in between")
-        listed = {head.ref: (head.size, head.flags) for head in told.heads}
+        listed = {head.ref: (self._size(head), head.flags) for head in told.heads}
         self.mirror = listed if told.complete else self.mirror | listed
+        if told.alive is not None:
+            alive = set(told.alive)
+            assert half or told.count == len(alive)
+            self.mirror = {ref: seen for ref, seen in self.mirror.items() if ref in alive}
         for ref in told.vanished:
             self.mirror.pop(ref, None)
         self.cursor, self.state = told.cursor, now.state
+
+    def _size(self, head: Head) -> int:
+        """Only of what was told before may the size be left out."""
+        return head.size if head.measured else self.mirror[head.ref][0]
 
     @invariant()
     def following_once_more_makes_them_equal(self) -> None:

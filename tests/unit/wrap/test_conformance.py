@@ -71,6 +71,7 @@ def profile_of(wrapped: MemoryConnector, powers: Powers) -> Profile:
         wrapped,
         endpoint,
         Login("ann@example.org", "ann", "secret"),
+        colleague="bob",
         renumber=account.change_validity,
         expire=account.expire_cursors if powers.deltas else None,
     )

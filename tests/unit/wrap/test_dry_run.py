@@ -114,6 +114,21 @@ def test_changes_are_consistent_too() -> None:
     assert (told.complete, len(list(told.heads)), told.cursor) == (True, 1, b"")
 
 
+def test_what_is_alive_counts_what_would_be_written_and_removed() -> None:
+    world = World(Powers(names_vanished=False))
+    refs_there = [world.account.deliver(INBOX, data) for data in (b"1", b"2", b"3")]
+    dry = DryRunTarget(world.target())
+    (inbox,) = dry.folders()
+    cursor = dry.changes(inbox).cursor
+    write(dry, inbox, [mail("new")])
+    dry.remove(inbox, refs_there[:1])
+    world.account.delete(INBOX, refs_there[1])
+    told = dry.changes(inbox, cursor)
+    assert told.alive is not None
+    assert (list(told.alive), told.count) == (refs(dry, inbox), 2)
+    assert told.vanished == ()
+
+
 def test_refusals_are_predicted() -> None:
     world = World(Powers(size_limit=100, delimiter=".", name_limit=10, keywords=False, dates=False, ids_returned=False))
     dry = DryRunTarget(world.target())
@@ -270,6 +285,16 @@ def test_any_range_is_found_whatever_is_remembered(
             wanted = [known[number] for number in numbers if number < len(known)]
             found = {one.head.ref: one.body.size for one in source.read(inbox, wanted)}
             assert found == {known[number]: number for number in numbers if number < amount}
+
+
+def test_no_item_is_made_of_a_head_without_a_size() -> None:
+    world = World(Powers(deltas=False, known_sizes=False))
+    known = world.account.deliver(INBOX, b"x" * 10)
+    source = DryRunSource(world.source())
+    (inbox,) = source.folders()
+    cursor = source.changes(inbox).cursor
+    assert [head.measured for head in source.changes(inbox, cursor).heads] == [False]
+    assert [one.body.size for one in source.read(inbox, [known])] == [10]
 
 
 def test_writing_to_a_dry_run_reads_no_body() -> None:

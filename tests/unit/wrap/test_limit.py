@@ -157,3 +157,19 @@ def test_places_stay_between_one_and_the_ceiling(steps: list[str], ceiling: int)
         assert gate.open() == held
     clock.now += 10.0 * ceiling
     assert gate.places() == ceiling
+
+
+def test_only_places_that_nobody_waits_for_are_free() -> None:
+    gate = Gate()
+    gate.allow("plan", 2)
+    gate.take()
+    assert (gate.free(), gate.waiting()) == (1, 0)
+    gate.take()
+    thread = Thread(target=gate.take)
+    thread.start()
+    while not gate.waiting():
+        pass
+    assert (gate.free(), gate.waiting()) == (0, 1)
+    gate.give_back()
+    thread.join()
+    assert (gate.free(), gate.waiting(), gate.open()) == (0, 0, 2)

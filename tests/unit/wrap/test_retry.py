@@ -27,7 +27,7 @@ from xdmigrate.testing.bodies import whole
 from xdmigrate.testing.conformance import Message
 from xdmigrate.testing.conformance.kit import item, write
 from xdmigrate.testing.faults import Fault, Faults, FaultyTarget, Mode, Operation
-from xdmigrate.testing.memory import INBOX, connector
+from xdmigrate.testing.memory import INBOX, Powers, connector
 from xdmigrate.testing.memory.source import MemorySource
 from xdmigrate.wrap.patience import STEP, Patience, pause
 from xdmigrate.wrap.retry import RetryingAuditor, RetryingSource, RetryingTarget
@@ -237,6 +237,22 @@ def test_a_delta_goes_on_behind_the_last_head() -> None:
     told = target.changes(inbox, cursor)
     assert not told.complete
     assert [head.ref for head in told.heads] == refs
+
+
+def test_what_is_alive_is_told_by_another_session_too() -> None:
+    world = World(Powers(names_vanished=False))
+    refs = [world.account.deliver(INBOX, b"x") for _ in range(6)]
+    faults, target = failing(world, {("changes", 2): Fault(Mode.HALF)})
+    (inbox,) = target.folders()
+    cursor = target.changes(inbox).cursor
+    world.account.delete(INBOX, refs[2])
+    world.account.flag(INBOX, refs[5], add=["\\Seen"])
+    told = target.changes(inbox, cursor)
+    assert [head.ref for head in told.heads] == refs[5:]
+    assert told.alive is not None
+    assert list(told.alive) == [*refs[:2], *refs[3:]]
+    assert told.count == 5
+    assert [operation.name for operation, _ in faults.log].count("connect") > 1
 
 
 @pytest.mark.parametrize("name", ["heads", "changes", "read"])

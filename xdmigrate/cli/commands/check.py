@@ -29,6 +29,6 @@ def check(call: Call, plan: PlanArgument) -> int:
     import_csv_passwords(loaded, systems.vault)
     facts = check_all(systems, tell=call.add, workers=systems.workers())
     call.facts = facts.to_json()
-    call.say(text.check_table(facts), text.check_headline(facts.mailboxes))
+    call.say(text.check_table(facts), *text.way_lines(facts), text.check_headline(facts.mailboxes))
     ready = all(box.ok for box in facts.mailboxes)
     return call.code([] if ready else [MailboxError.exit_code])

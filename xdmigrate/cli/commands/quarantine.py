@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
@@ -18,29 +18,30 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
-    from xdmigrate_state.rows import FailureRow
+    from xdmigrate_state.rows import AlterationRow, FailureRow
+
+Row = TypeVar("Row", "FailureRow", "AlterationRow", "FailureRow | AlterationRow")
 
 Items = Annotated[
     list[str] | None, typer.Argument(metavar="[ITEM]...", help="Items as `list` names them, e.g. 12.1f3.")
 ]
 Code = Annotated[str, typer.Option("--code", metavar="CODE", help="All items that failed for this reason.")]
 All = Annotated[bool, typer.Option("--all", help="All items in quarantine.")]
-Reason = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why it is right that they are not copied.")]
+Reason = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why it is right that they are as they are.")]
 Directory = Annotated[Path, typer.Argument(metavar="DIR", help="Where to put them; made if it is not there.")]
 
 
 def show(call: Call, plan: str, *, mailbox: Mailbox = "", code: Code = "") -> None:
-    """List what could not be copied, and why."""
+    """List what could not be copied, and what was copied with other bytes, and why."""
     from xdmigrate.report import text
-    from xdmigrate.report.quarantine import failure_json, failure_table
+    from xdmigrate.report.quarantine import item_json, item_table, summary
 
     with open_known(call, plan) as known:
-        found = _of(known, mailbox, code)
-    call.facts = {"plan": known.row.name, "items": [failure_json(row) for row in found]}
+        found: list[FailureRow | AlterationRow] = [*_failed(known, mailbox, code), *_altered(known, mailbox, code)]
+    call.facts = {"plan": known.row.name, "items": [item_json(row) for row in found]}
     if found:
-        call.say(failure_table(found))
-    accepted = sum(row.accepted_at is not None for row in found)
-    call.say(text.cell(f"{len(found)} not copied, {accepted} of them accepted"))
+        call.say(item_table(found))
+    call.say(*(text.cell(line) for line in summary(found)))
 
 
 def retry(call: Call, plan: str, items: Items = None, *, code: Code = "", every: All = False) -> None:
@@ -49,7 +50,8 @@ def retry(call: Call, plan: str, items: Items = None, *, code: Code = "", every:
     from xdmigrate.jobs.requests import Ask, Verb
 
     with open_known(call, plan) as known:
-        chosen = _chosen(known, items or [], code, every=every)
+        _demand_failed(known, items or [], code)
+        chosen = _chosen(_failed(known, "", code), items or [], code, every=every)
         boxes = tuple(sorted({row.mailbox_id for row in chosen}))
         answer = ask(known, Ask(Verb.RETRY, boxes, tuple(row.id for row in chosen)))
     call.facts = {"plan": known.row.name, "items": len(chosen), "request": answer.name.lower()}
@@ -59,24 +61,35 @@ def retry(call: Call, plan: str, items: Items = None, *, code: Code = "", every:
 def accept(
     call: Call, plan: str, items: Items = None, *, reason: Reason = "", code: Code = "", every: All = False
 ) -> None:
-    """Accept that items are not copied, with a reason; the journal keeps it."""
+    """Accept that items are not copied, or copied with other bytes, with a reason; the journal keeps it."""
     if not reason.strip():
         raise UsageError("accepting needs a reason", remedy="write --reason TEXT")
     with open_known(call, plan) as known:
-        chosen = _chosen(known, items or [], code, every=every)
-        known.db.write(lambda c: _accept(c, known, chosen, reason.strip()))
-    call.facts = {"plan": known.row.name, "items": len(chosen)}
-    call.say(f"accepted that {len(chosen)} items are not copied")
+        rows: list[FailureRow | AlterationRow] = [*_failed(known, "", code), *_altered(known, "", code)]
+        chosen = _chosen(rows, items or [], code, every=every)
+        failed = known.db.write(lambda c: _accept(c, known, chosen, reason.strip()))
+    altered = len(chosen) - failed
+    call.facts = {"plan": known.row.name, "items": len(chosen), "altered": altered}
+    if failed or not altered:
+        call.say(f"accepted that {failed} items are not copied")
+    if altered:
+        call.say(f"accepted that {altered} items are copied with other bytes")
 
 
-def _accept(c: Connection, known: Known, chosen: Sequence[FailureRow], why: str) -> None:
-    from xdmigrate_state import failures, journal
+def _accept(c: Connection, known: Known, chosen: Sequence[FailureRow | AlterationRow], why: str) -> int:
+    """Returns how many of them are not copied."""
+    from xdmigrate_state import alterations, failures, journal
+    from xdmigrate_state.rows import FailureRow
 
     now = time.time()
-    failures.accept(c, [(row.folder_id, row.source_id) for row in chosen], why, now)
+    failed = [row for row in chosen if isinstance(row, FailureRow)]
+    altered = [row for row in chosen if not isinstance(row, FailureRow)]
+    failures.accept(c, [(row.folder_id, row.source_id) for row in failed], why, now)
+    alterations.accept(c, [(row.folder_id, row.source_id) for row in altered], why, now)
     for mailbox_id in sorted({row.mailbox_id for row in chosen}):
         ids = [row.id for row in chosen if row.mailbox_id == mailbox_id]
         journal.append(c, known.row.id, mailbox_id, "accepted", {"items": ids, "why": why}, now)
+    return len(failed)
 
 
 def export(call: Call, plan: str, directory: Directory, *, mailbox: Mailbox = "") -> int:
@@ -86,23 +99,42 @@ def export(call: Call, plan: str, directory: Directory, *, mailbox: Mailbox = ""
     return write(call, plan, directory, mailbox)
 
 
-def _of(known: Known, mailbox: str, code: str) -> list[FailureRow]:
-    from xdmigrate_state import failures, mailboxes
+def _failed(known: Known, mailbox: str, code: str) -> list[FailureRow]:
+    from xdmigrate_state import failures
 
-    rows = known.db.read(lambda c: failures.of_plan(c, known.row.id))
+    return _of(known, known.db.read(lambda c: failures.of_plan(c, known.row.id)), mailbox, code)
+
+
+def _altered(known: Known, mailbox: str, code: str) -> list[AlterationRow]:
+    from xdmigrate_state import alterations
+
+    return _of(known, known.db.read(lambda c: alterations.of_plan(c, known.row.id)), mailbox, code)
+
+
+def _of(known: Known, rows: list[Row], mailbox: str, code: str) -> list[Row]:
+    from xdmigrate_state import mailboxes
+
     if mailbox:
         boxes = find_mailboxes(known.db.read(lambda c: mailboxes.all(c, known.row.id)), mailbox)
         rows = [row for row in rows if row.mailbox_id in {box.id for box in boxes}]
     return [row for row in rows if not code or row.reason == code]
 
 
-def _chosen(known: Known, items: Sequence[str], code: str, *, every: bool) -> list[FailureRow]:
+def _demand_failed(known: Known, items: Sequence[str], code: str) -> None:
+    """Raises UsageError for what is copied already: it is never sent again."""
+    copied = _altered(known, "", code) if items or code else []
+    named = [row.id for row in copied if code or row.id in items]
+    if named:
+        remedy = "`quarantine PLAN accept` accepts it as it is"
+        raise UsageError(f"{named[0]!r} is copied, with other bytes; it is not sent again", remedy=remedy)
+
+
+def _chosen(rows: Sequence[Row], items: Sequence[str], code: str, *, every: bool) -> list[Row]:
     """The items that are meant. Raises UsageError for one that is not in quarantine, and when none is meant."""
     if sum((bool(items), bool(code), every)) != 1:
         raise UsageError("say which items", remedy="name them, or write --code CODE, or --all")
-    rows = _of(known, "", code)
     if not items:
-        return rows
+        return list(rows)
     by_id = {row.id: row for row in rows}
     unknown = [item for item in items if item not in by_id]
     if unknown:

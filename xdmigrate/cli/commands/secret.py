@@ -15,7 +15,8 @@ from xdmigrate.errors import GuardRefused, SecretUnreadable, UsageError
 
 if TYPE_CHECKING:
     from xdmigrate.cli.home import Home
-    from xdmigrate_plans.plan import Plan
+    from xdmigrate_plans.logins import Grant
+    from xdmigrate_plans.plan import Plan, Side
     from xdmigrate_plans.vault import Vault
 
 LONGEST = 65_536
@@ -24,6 +25,7 @@ LONGEST = 65_536
 SecretName = Annotated[
     str, typer.Argument(metavar="NAME", help="What the plan calls it (store:NAME), or SIDE:ADDRESS for one account.")
 ]
+SignInName = Annotated[str, typer.Argument(metavar="SIDE:ADDRESS", help="source:ADDRESS or target:ADDRESS.")]
 Csv = Annotated[
     Path, typer.Argument(metavar="CSV", help="Columns source, source_password, target, target_password; mode 0600.")
 ]
@@ -66,7 +68,7 @@ def status(call: Call, plan: str) -> int:
     for system in (systems.source_system, systems.target_system):
         for box in loaded.mailboxes:
             try:
-                systems.login(system, box)
+                systems.entrance.secret(system.side, box)
             except SecretUnreadable as error:
                 missing.append(f"{system.side}:{box.address(system.side)}")
                 call.add(error)
@@ -78,6 +80,23 @@ def status(call: Call, plan: str) -> int:
         f"{len(names)} secrets kept; {len(missing)} of {2 * len(loaded.mailboxes)} logins have none that can be read"
     )
     return call.code()
+
+
+def login(call: Call, plan: str, name: SignInName) -> None:
+    """Sign in for one mailbox, where the endpoint's flow is device-code; what comes of it stays in the store."""
+    from xdmigrate.access import extra, microsoft
+    from xdmigrate_plans import signin
+
+    loaded, home, vault = _store(call, plan)
+    grant = _device(loaded, name)
+    extra.require(grant.flow)
+    asked = microsoft.begin(grant)
+    call.note(asked.message)
+    found, who = asked.finish()
+    signin.keep(vault, grant.endpoint, grant.subject, found)
+    _announce(call, loaded, home)
+    call.facts = {"plan": loaded.name, "name": name, "signed_in": who}
+    call.say(f"{who or 'somebody'} has signed in for {grant.subject} on {grant.endpoint}")
 
 
 def purge(call: Call, plan: str) -> None:
@@ -98,6 +117,25 @@ def _store(call: Call, plan: str) -> tuple[Plan, Home, Vault]:
     loaded, home = load_plan(file), find_home(call, file)
     announce(call, home, loaded.name)
     return loaded, home, Vault(home.folder, loaded.name)
+
+
+def _device(plan: Plan, name: str) -> Grant:
+    """What a person signs in with for SIDE:ADDRESS. Raises UsageError."""
+    from xdmigrate_plans.logins import device_grant
+
+    side, _, address = name.partition(":")
+    if side not in ("source", "target"):
+        raise UsageError(f"{name!r} is no mailbox of one side", remedy="write source:ADDRESS or target:ADDRESS")
+    known: Side = "source" if side == "source" else "target"
+    listed = {box.address(known).casefold(): box.address(known) for box in plan.mailboxes}
+    if address.casefold() not in listed:
+        raise UsageError(f"plan {plan.name} has no mailbox {address!r} on its {side}", remedy="list it in the plan")
+    endpoint = plan.endpoint_name(known)
+    auth = plan.endpoints[endpoint].auth
+    if auth is None or auth.oauth is None or auth.oauth.flow != "device-code":
+        remedy = "write `auth: {oauth: {flow: device-code, …}}` there; other logins need no person"
+        raise UsageError(f"nobody signs in on endpoint {endpoint}", remedy=remedy)
+    return device_grant(endpoint, auth.oauth, listed[address.casefold()])
 
 
 def _first_line() -> str:

@@ -53,7 +53,8 @@ def _one(call: Call, plan: str, *, watch: bool) -> None:
             found = pace.look(known.db.read(lambda c: plan_status(c, known.row.name, now)), now)
             call.facts = found.to_json()
             lines: list[RenderableType] = [text.status_table(found, place)]
-            lines += text.attention_lines(found.mailboxes, place)
+            lines += [*text.attention_lines(found.mailboxes, place), *text.altered_lines(found)]
+            lines += text.left_lines(found)
             return [*lines, text.cell(line(found, pace, now))] if watch else lines
 
         _show(call, look, watch=watch)

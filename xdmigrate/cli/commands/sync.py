@@ -144,11 +144,12 @@ def _tell(call: Call, bench: Bench, before: PlanStatus, result: RunResult) -> in
     from xdmigrate.report.words import zone
 
     after = bench.status()
-    made = bench.systems.calls.made
-    call.facts = SyncFacts(after, result.seconds, made, bench.dry_run).to_json()
+    facts = SyncFacts(after, result.seconds, tuple(bench.systems.told_costs()), bench.dry_run)
+    call.facts = facts.to_json()
     call.errors.extend(result.errors)
     call.say(text.status_table(after, zone(bench.systems.plan.customer.timezone or "UTC")))
-    call.say(text.sync_headline(after, result.seconds, dry_run=bench.dry_run))
+    call.say(text.sync_headline(after, result.seconds, dry_run=bench.dry_run), text.cost_line(facts))
+    call.say(*text.altered_lines(after), *text.left_lines(after))
     if bench.dry_run:
         call.facts["predictions"] = predicting.facts(bench.predictions.values())
         call.say(text.prediction_line(before, after), predicting.line(bench.predictions.values()))

@@ -7,7 +7,7 @@ contract alone, so whatever passes them can be a source or a target of every oth
 
 import pytest
 
-for _module in ("changing", "folders", "kit", "reading", "sessions", "writing"):
+for _module in ("changing", "folders", "kit", "reading", "sessions", "sharing", "writing"):
     pytest.register_assert_rewrite(f"{__name__}.{_module}")
 
 from xdmigrate.testing.conformance.changing import ChangingCases  # noqa: E402 -- its asserts are rewritten
@@ -15,10 +15,11 @@ from xdmigrate.testing.conformance.folders import FolderCases  # noqa: E402
 from xdmigrate.testing.conformance.profile import Message, Profile  # noqa: E402
 from xdmigrate.testing.conformance.reading import ReadingCases  # noqa: E402
 from xdmigrate.testing.conformance.sessions import SessionCases  # noqa: E402
+from xdmigrate.testing.conformance.sharing import SharingCases  # noqa: E402
 from xdmigrate.testing.conformance.writing import WritingCases  # noqa: E402
 
 __all__ = ["ConnectorConformance", "Message", "Profile"]
 
 
-class ConnectorConformance(SessionCases, FolderCases, ReadingCases, WritingCases, ChangingCases):
+class ConnectorConformance(SessionCases, FolderCases, ReadingCases, WritingCases, ChangingCases, SharingCases):
     """All cases of the suite; see the module's docstring for what a subclass gives."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 import pytest
@@ -12,12 +13,30 @@ from xdmigrate.model import FlagChange, Folder, Head
 from xdmigrate.testing.conformance.kit import Cases, Kit, bodies, mail, refs, write_all
 
 
-def seen_since(source: Source, folder: Folder, cursor: bytes) -> tuple[dict[bytes, Head], set[bytes]]:
-    """The heads that changes() tells, and what it says has vanished."""
-    told = source.changes(folder, cursor)
-    heads = list(told.heads)
-    assert [head.ref for head in heads] == sorted({head.ref for head in heads})
-    return {head.ref: head for head in heads}, set(told.vanished)
+def seen_since(
+    source: Source, folder: Folder, cursor: bytes, known: Iterable[bytes]
+) -> tuple[dict[bytes, Head], set[bytes]]:
+    """The heads that changes() tells, and which of the known items have vanished by it, however it says so.
+
+    What it says adds up: every item that is there now is known or told, and nothing else is.
+    """
+    told, before = source.changes(folder, cursor), set(known)
+    heads = {head.ref: head for head in told.heads}
+    listed = list(heads)
+    assert listed == sorted(listed)
+    assert all(head.measured for ref, head in heads.items() if ref not in before)
+    if told.complete:
+        assert told.vanished == ()
+        return heads, before - heads.keys()
+    assert source.features.deltas
+    if told.alive is None:
+        gone = before & set(told.vanished)
+    else:
+        alive = list(told.alive)
+        assert alive == sorted(set(alive))
+        gone = before - set(alive)
+    assert told.count in {None, len((before | heads.keys()) - gone)}
+    return heads, gone
 
 
 class ChangingCases(Cases):
@@ -51,6 +70,7 @@ class ChangingCases(Cases):
         assert told.complete != target.features.deltas
         assert [head.ref for head in told.heads] == (refs(target, folder) if told.complete else [])
         assert told.vanished == ()
+        assert seen_since(kit.source(), folder, told.cursor, refs(target, folder))[1] == set()
 
     def test_every_change_is_seen(self, kit: Kit) -> None:
         target = kit.target()
@@ -62,13 +82,62 @@ class ChangingCases(Cases):
         target.change_flags(folder, [FlagChange(known[1], add=frozenset({"\\Flagged"}))])
         target.remove(folder, [known[3]])
         new = (set(refs(target, folder)) - set(known)).pop()
-        heads, vanished = seen_since(source, folder, told.cursor)
-        assert {new, known[1]} <= set(heads)
-        assert "\\Flagged" in heads[known[1]].flags
-        assert known[3] not in heads
-        if source.features.deltas:
-            assert set(heads) == {new, known[1]}
+        for session in (source, kit.source()):
+            heads, vanished = seen_since(session, folder, told.cursor, known)
+            assert {new, known[1]} <= set(heads)
+            assert "\\Flagged" in heads[known[1]].flags
             assert vanished == {known[3]}
+            assert not session.features.deltas or set(heads) == {new, known[1]}
+
+    def test_what_is_new_is_told_as_it_is_listed(self, kit: Kit) -> None:
+        target = kit.target()
+        folder = kit.fill(target, [mail("one"), mail("two")])
+        known, cursor = refs(target, folder), target.changes(folder).cursor
+        write_all(target, folder, [mail("three"), mail("four", b"longer\r\n" * 9)], intent=2)
+        heads, vanished = seen_since(kit.source(), folder, cursor, known)
+        listed = {head.ref: head for head in kit.source().heads(folder)}
+        assert {ref: heads[ref] for ref in listed.keys() - set(known)} == {
+            ref: head for ref, head in listed.items() if ref not in known
+        }
+        assert len(listed) == 4
+        assert vanished == set()
+
+    def test_everything_can_vanish(self, kit: Kit) -> None:
+        target = kit.target()
+        folder = kit.fill(target, [mail(f"m{number}") for number in range(6)])
+        known, cursor = refs(target, folder), target.changes(folder).cursor
+        target.remove(folder, known)
+        assert seen_since(kit.source(), folder, cursor, known) == ({}, set(known))
+        assert seen_since(kit.source(), folder, target.changes(folder).cursor, []) == ({}, set())
+
+    def test_what_came_and_went_between_is_no_matter(self, kit: Kit) -> None:
+        target = kit.target()
+        folder = kit.fill(target, [mail("one"), mail("two")])
+        known, cursor = refs(target, folder), target.changes(folder).cursor
+        write_all(target, folder, [mail("brief")], intent=2)
+        target.remove(folder, sorted(set(refs(target, folder)) - set(known)))
+        heads, vanished = seen_since(kit.source(), folder, cursor, known)
+        assert set(heads) <= set(known)
+        assert vanished == set()
+
+    def test_cursors_follow_each_other(self, kit: Kit) -> None:
+        """Each from the last, in one session or the other: a mirror of what they tell never differs from the truth."""
+        target, sessions = kit.target(), (kit.source(), kit.source())
+        folder = kit.fill(target, [mail(f"m{number}") for number in range(4)])
+        cursor, mirror = b"", dict[bytes, frozenset[str]]()
+        for step in range(4):
+            if step:
+                first, second, *_ = refs(target, folder)
+                target.remove(folder, [first])
+                target.change_flags(folder, [FlagChange(second, add=frozenset({"\\Seen"}))])
+                write_all(target, folder, [mail(f"new{step}")], intent=step + 1)
+            session = sessions[step % 2]
+            now = session.changes(folder, cursor).cursor
+            heads, vanished = seen_since(session, folder, cursor, mirror)
+            mirror = {ref: flags for ref, flags in mirror.items() if ref not in vanished}
+            mirror |= {ref: head.flags for ref, head in heads.items()}
+            assert mirror == {head.ref: head.flags for head in target.heads(folder)}
+            cursor = now
 
     def test_a_change_during_the_listing_is_seen_the_next_time(self, kit: Kit) -> None:
         target = kit.target()
@@ -78,7 +147,7 @@ class ChangingCases(Cases):
         write_all(target, folder, [mail("meanwhile")], intent=2)
         target.change_flags(folder, [FlagChange(refs(target, folder)[0], add=frozenset({"\\Seen"}))])
         first = {head.ref for head in told.heads}
-        heads, _ = seen_since(source, folder, told.cursor)
+        heads, _ = seen_since(source, folder, told.cursor, first)
         changed = refs(target, folder)
         assert {changed[0], *(set(changed) - first)} <= set(heads)
         assert "\\Seen" in heads[changed[0]].flags
@@ -201,6 +270,18 @@ class ChangingCases(Cases):
                 before[old].date,
             )
         assert sorted(bodies(target, to).values()) == kit.expect([messages[0], messages[2]])
+
+    def test_only_what_is_named_is_looked_up(self, kit: Kit) -> None:
+        target = kit.target()
+        folder = kit.fill(target, [mail(f"m{number}") for number in range(5)])
+        before = {head.ref: head for head in target.heads(folder)}
+        gone, first, _second, _third, last = before
+        target.remove(folder, [gone])
+        assert list(target.look_up(folder, [])) == []
+        assert {head.ref: head for head in target.look_up(folder, [last, gone, first])} == {
+            first: before[first],
+            last: before[last],
+        }
 
     def test_moving_what_is_gone_does_nothing(self, kit: Kit) -> None:
         target = kit.target()

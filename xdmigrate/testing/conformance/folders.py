@@ -47,6 +47,15 @@ class FolderCases(Cases):
         write_all(target, created, [mail("inside")])
         assert list(bodies(kit.source(), created).values()) == kit.expect([mail("inside")])
 
+    def test_asking_which_names_are_refused_changes_nothing(self, kit: Kit) -> None:
+        target = kit.target()
+        before = {folder.path for folder in target.folders()}
+        told = target.refuses(list(NAMES.values()))
+        assert {folder.path for folder in target.folders()} == before
+        for path in told - {NAMES["below INBOX"]}:  # possible and yet avoided where all mailboxes are below INBOX
+            with pytest.raises(FolderUnusable):
+                target.create_folder(path)
+
     def test_a_created_folder_is_whole(self, kit: Kit) -> None:
         target = kit.target()
         created = target.create_folder(("Whole", "Part"))

@@ -44,6 +44,7 @@ class Profile:
     refuses: Callable[[bytes], bool] = none  # items that this store never takes
     refuses_name: Callable[[Path], bool] = none  # folders that this store cannot have
     refused: bytes | None = None  # an item that is refused, for the case that the others are not lost by it
+    colleague: str = ""  # whom rights on a folder can be given; empty: nobody is known
     deliver: Callable[[Path, Message], None] | None = None  # put an item into a folder that exists
     renumber: Callable[[Path], None] | None = None  # change the folder's validity and all its ids
     expire: Callable[[], None] | None = None  # forget every cursor given out

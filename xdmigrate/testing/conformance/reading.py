@@ -168,5 +168,7 @@ class ReadingCases(Cases):
         assert seen == {
             ref: (len(data), sha256(data).digest()[:FINGERPRINT_BYTES]) for ref, data in bodies(source, folder).items()
         }
+        assert {ref: b"".join(auditor.chunks(folder, ref)) for ref in seen} == bodies(source, folder)
         target.remove(folder, [heads[0].ref])
         assert [one.ref for one in auditor.inspect(folder, [heads[0].ref, heads[1].ref])] == [heads[1].ref]
+        assert b"".join(auditor.chunks(folder, heads[0].ref)) == b""

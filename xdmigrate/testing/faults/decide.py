@@ -46,7 +46,7 @@ class Operation:
     """An operation about to happen.
 
     `name` is connect, folders, status, heads, changes, read, create-folder, subscribe, rename-folder, change-flags,
-    move, remove, or of a writer: put, send (a batch goes out), abandon (left by an error with items gathered).
+    look-up, move, remove, or of a writer: put, send (a batch goes out), abandon (left by an error with items gathered).
     """
 
     number: int  # among all operations, from 1

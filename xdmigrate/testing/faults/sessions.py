@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import BinaryIO, TypeVar
 
-from xdmigrate.contract import Features, Intent, Source, Target
-from xdmigrate.model import Changes, FlagChange, Folder, Head, Item, Kind, Path, Role
+from xdmigrate.contract import Declined, Features, Intent, Source, Target
+from xdmigrate.model import Changes, FlagChange, Folder, Head, Item, Kind, Path, Role, Sharing
 from xdmigrate.testing.bodies import whole
 from xdmigrate.testing.faults.decide import Fault, Faults, Mode
 from xdmigrate.testing.faults.wire import LISTING, MAKING, READING, WRITING, Wire
@@ -50,7 +50,8 @@ class FaultySource:
     def changes(self, folder: Folder, cursor: bytes = b"") -> Changes:
         fault = self._begin("changes", folder)
         told = self.inner.changes(folder, cursor)
-        return replace(told, heads=self._listing(fault, told.heads))
+        alive = None if told.alive is None else self._listing(fault, told.alive)
+        return replace(told, heads=self._listing(fault, told.heads), alive=alive)
 
     def _begin(self, name: str, folder: Folder, items: int = 0) -> Fault | None:
         fault = self._wire.next(name, LISTING, folder.path, items)
@@ -58,13 +59,13 @@ class FaultySource:
             raise self._wire.broken(fault)
         return fault
 
-    def _listing(self, fault: Fault | None, heads: Iterator[Head]) -> Iterator[Head]:
+    def _listing(self, fault: Fault | None, values: Iterator[T]) -> Iterator[T]:
         if fault is not None and fault.mode is Mode.HALF:
-            listed = list(heads)
-            heads = iter(listed[: len(listed) // 2])
-        for head in heads:
+            listed = list(values)
+            values = iter(listed[: len(listed) // 2])
+        for value in values:
             self._wire.must_live()
-            yield head
+            yield value
         if fault is not None:
             raise self._wire.broken(fault)
 
@@ -85,6 +86,9 @@ class FaultySource:
             self._wire.must_live()
             raise self._wire.broken(fault)
 
+    def sharing(self, folder: Folder) -> Sharing:
+        return self._wire.run("sharing", READING, lambda: self.inner.sharing(folder), folder.path)
+
     def close(self) -> None:
         self._wire.close()
 
@@ -97,6 +101,9 @@ class FaultyTarget(FaultySource):
     def __init__(self, faults: Faults, connect: Callable[[], Target]) -> None:
         self.inner = _connected(faults, connect)
         self._wire = Wire(faults, self.inner.close)
+
+    def refuses(self, paths: Sequence[Path]) -> set[Path]:
+        return self._wire.run("refuses", READING, lambda: self.inner.refuses(paths))
 
     def create_folder(self, path: Path, kind: Kind = Kind.MAIL, *, role: Role | None = None) -> Folder:
         return self._wire.run("create-folder", MAKING, lambda: self.inner.create_folder(path, kind, role=role), path)
@@ -114,16 +121,30 @@ class FaultyTarget(FaultySource):
     def change_flags(self, folder: Folder, changes: Sequence[FlagChange]) -> None:
         self._each("change-flags", folder, changes, lambda some: self.inner.change_flags(folder, some))
 
+    def look_up(self, folder: Folder, refs: Sequence[bytes]) -> Iterator[Head]:
+        fault = self._begin("look-up", folder, len(refs))
+        return self._listing(fault, self.inner.look_up(folder, refs))
+
     def move(self, folder: Folder, refs: Sequence[bytes], to: Folder) -> dict[bytes, bytes]:
+        """A lie: everything was moved, and half of it is not kept where its new ids say; see FaultyWriter._lie."""
         told: dict[bytes, bytes] = {}
-        self._each("move", folder, refs, lambda some: told.update(self.inner.move(folder, some, to)))
+        fault = self._each("move", folder, refs, lambda some: told.update(self.inner.move(folder, some, to)))
+        if fault is not None and self.features.ids_returned:
+            rest = self.inner.move(folder, refs[len(refs) // 2 :], to)
+            self.inner.remove(to, list(rest.values()))
+            told.update(rest)
         return told
 
     def remove(self, folder: Folder, refs: Sequence[bytes]) -> None:
         self._each("remove", folder, refs, lambda some: self.inner.remove(folder, some))
 
-    def _each(self, name: str, folder: Folder, all_: Sequence[T], perform: Callable[[Sequence[T]], None]) -> None:
-        """Do something to many items, of which HALF and LYING leave the later half undone."""
+    def share(self, folder: Folder, more: Sharing) -> list[Declined]:
+        return self._wire.run("share", MAKING, lambda: self.inner.share(folder, more), folder.path)
+
+    def _each(
+        self, name: str, folder: Folder, all_: Sequence[T], perform: Callable[[Sequence[T]], None]
+    ) -> Fault | None:
+        """Do something to many items, of which HALF and LYING leave the later half undone; returns the lie."""
         fault = self._wire.next(name, WRITING, folder.path, len(all_))
         if fault is None:
             perform(all_)
@@ -132,6 +153,7 @@ class FaultyTarget(FaultySource):
         else:
             self._wire.partly(fault, all_, perform)
             raise self._wire.broken(fault)
+        return fault
 
 
 class _TornBody:
