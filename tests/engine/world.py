@@ -12,7 +12,8 @@ from xdmigrate.contract import Source, Target
 from xdmigrate.engine.advance import Advancer, Step, Verdict
 from xdmigrate.engine.context import Context, Lender, Policy
 from xdmigrate.engine.scope import Scope
-from xdmigrate.engine.verify import Depth, verify
+from xdmigrate.engine.verification.audit import Depth
+from xdmigrate.engine.verification.verify import verify
 from xdmigrate.model import Login, Path
 from xdmigrate.report.verdicts import MailboxVerdict
 from xdmigrate.testing.faults import Faults, FaultySource, FaultyTarget

@@ -9,7 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 
-from xdmigrate.engine.verify import Depth, verify
+from xdmigrate.engine.verification.audit import Depth
+from xdmigrate.engine.verification.verify import verify
 from xdmigrate.errors import EndpointError, LoginRejected, Stopped, XdmigrateError
 from xdmigrate.jobs.secrets import Secrets
 from xdmigrate.report.verdicts import MailboxVerdict, Verdict

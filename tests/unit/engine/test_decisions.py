@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 
 from xdmigrate.contract import Features
-from xdmigrate.engine.audit import Links, leftover_state, metadata_faults
 from xdmigrate.engine.flags import difference
 from xdmigrate.engine.guards import FEW, believe_count, believe_gone
 from xdmigrate.engine.scope import Scope
+from xdmigrate.engine.verification.decide import Links, leftover_state, metadata_faults
 from xdmigrate.errors import GuardRefused
 from xdmigrate.model import Folder, Head, Role
 from xdmigrate.report.verdicts import ItemState

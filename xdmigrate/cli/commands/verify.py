@@ -21,7 +21,7 @@ from xdmigrate.report.words import printable
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-    from xdmigrate.engine.verify import Depth
+    from xdmigrate.engine.verification.audit import Depth
     from xdmigrate.report.verdicts import MailboxVerdict, PlanVerdict
     from xdmigrate_state.database import Database
     from xdmigrate_state.rows import MailboxRow, PlanRow
@@ -43,7 +43,7 @@ def verify(call: Call, plan: PlanArgument, *, full: Full = False, sample: Sample
     from xdmigrate.cli.applying import scope
     from xdmigrate.cli.compose import Systems
     from xdmigrate.cli.verifying import Verification
-    from xdmigrate.engine.verify import Depth
+    from xdmigrate.engine.verification.audit import Depth
     from xdmigrate.report.verdicts import judge_plan
 
     if full and sample is not None:

@@ -15,7 +15,8 @@ from xdmigrate.contract import Source, Target
 from xdmigrate.engine.advance import Advancer, Step, Verdict
 from xdmigrate.engine.context import Context, Policy
 from xdmigrate.engine.scope import Scope
-from xdmigrate.engine.verify import Depth, verify
+from xdmigrate.engine.verification.audit import Depth
+from xdmigrate.engine.verification.verify import verify
 from xdmigrate.report.verdicts import MailboxVerdict
 from xdmigrate.wrap.dry_run import DryRunTarget
 from xdmigrate_imap import connector

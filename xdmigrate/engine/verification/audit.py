@@ -1,0 +1,96 @@
+"""One mailbox being verified: both sides as auditors show them, and what was found so far."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field
+from functools import partial
+
+from xdmigrate.contract import Auditor, Features
+from xdmigrate.engine.fingerprints import Print
+from xdmigrate.engine.scope import Scope
+from xdmigrate.engine.verification.decide import Links
+from xdmigrate.errors import ProtocolError
+from xdmigrate.model import Folder, Head
+from xdmigrate.report.verdicts import Detail, ItemState, Tally
+from xdmigrate_state import folders, ledger, places
+from xdmigrate_state.database import Database
+from xdmigrate_state.rows import Altered, FolderRow, MailboxRow
+
+Altering = Callable[[int, Sequence[Altered]], None]
+"""Told of altered copies, by the id of their source folder in the state."""
+
+
+@dataclass(frozen=True, slots=True)
+class Depth:
+    """How many bodies are compared per mailbox; ids, sizes, flags and dates always are."""
+
+    full: bool = False
+    sample: int = 50
+    seed: int = 0
+
+
+@dataclass(slots=True)
+class Half:
+    """One folder's items on one side, by id, as far as they are not paired yet."""
+
+    folder: Folder
+    items: dict[bytes, Head]
+
+
+@dataclass(slots=True)
+class Audit:
+    """One mailbox being verified."""
+
+    db: Database
+    mailbox: MailboxRow
+    scope: Scope
+    source: Auditor
+    target: Auditor
+    features: Features  # of the target: what it cannot keep is not held against it
+    depth: Depth
+    altered: Altering
+    explained: int = 0  # changed items whose meaning was compared
+    tally: Tally = field(default_factory=Tally)
+    unpaired: list[tuple[Half, Half | None, Links]] = field(default_factory=list)
+    merged: list[tuple[Half, Half, Links]] = field(default_factory=list)  # a folder, and the items of it set aside
+    others: list[Folder] = field(default_factory=list)  # of the target, to which nothing of the source goes
+    random: random.Random = field(default_factory=random.Random)
+
+
+def listing(auditor: Auditor, folder: Folder) -> list[Head]:
+    """Everything in the folder. A listing that shows nothing of what the folder counts is no listing."""
+    heads = list(auditor.heads(folder))
+    if folder.count and not heads:
+        raise ProtocolError(
+            f"folder {'/'.join(folder.path)!r} counts {folder.count} items and lists none",
+            remedy="run verify again; if it stays so, the server's index is damaged",
+        )
+    return heads
+
+
+def rows(audit: Audit) -> list[FolderRow]:
+    """What the state knows of the mailbox's source folders."""
+    return audit.db.read(partial(folders.of_mailbox, mailbox_id=audit.mailbox.id))
+
+
+def claims(audit: Audit, folder: Folder) -> AbstractSet[bytes]:
+    """Copies of other mailboxes that go to the same account."""
+    account = audit.mailbox.account_id
+    place = audit.db.read(partial(places.find, account_id=account, path=folder.path, validity=folder.validity))
+    if place is None:
+        return frozenset()
+    return frozenset(audit.db.read(partial(ledger.claims, account_id=account, place_id=place.id)))
+
+
+def inspect(auditor: Auditor, folder: Folder, refs: Sequence[bytes]) -> dict[bytes, Print]:
+    """Length and fingerprint of the items, as the auditor reads them; those that are gone are left out."""
+    return {one.ref: Print(one.size, one.fingerprint) for one in auditor.inspect(folder, refs)} if refs else {}
+
+
+def count(audit: Audit, folder: Folder, state: ItemState, head: Head, text: str) -> None:
+    """Count an item of a source folder and say in words what is the matter with it."""
+    audit.tally.count(folder.kind, state)
+    audit.tally.note(Detail(state, folder.path, head.ref.hex(), head.size, head.date, text))
