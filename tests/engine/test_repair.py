@@ -17,9 +17,9 @@ from tests.conftest import FULL
 from tests.engine.world import World
 from xdmigrate.engine.advance import Verdict
 from xdmigrate.engine.context import Policy
-from xdmigrate.engine.meaning import meaning
 from xdmigrate.engine.repairing import BY_WISH, IN_VAIN
 from xdmigrate.engine.scope import Scope
+from xdmigrate.formats.meaning import meaning
 from xdmigrate.model import Kind
 from xdmigrate.report.verdicts import ItemState, KindVerdict, MailboxVerdict
 from xdmigrate.report.verdicts import Verdict as Judged

@@ -18,7 +18,7 @@ from tests.connectors.imap.dialect.speech import DOVECOT, EXCHANGE
 from tests.live.dovecot import Dovecot
 from tests.live.project import Project, endpoint, within
 from tests.live.reader import dump
-from xdmigrate.engine.meaning import meaning
+from xdmigrate.formats.meaning import meaning
 
 Accounts = Callable[[], str]
 Facts = dict[str, Any]

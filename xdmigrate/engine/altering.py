@@ -8,10 +8,10 @@ from functools import partial
 
 from xdmigrate.contract import Source
 from xdmigrate.engine.fingerprints import Print, prints
-from xdmigrate.engine.meaning import meaning
 from xdmigrate.engine.proof import Sent
 from xdmigrate.engine.reading import read_each
 from xdmigrate.engine.work import Work
+from xdmigrate.formats.meaning import meaning
 from xdmigrate.model import Folder, Head, Item
 from xdmigrate_state import alterations
 from xdmigrate_state.rows import Altered, ItemRow

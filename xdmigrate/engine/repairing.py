@@ -21,11 +21,11 @@ from xdmigrate.engine.copying import NOT_KEPT, limit_failures, quarantined, uncl
 from xdmigrate.engine.elsewhere import Unkept, moved_on
 from xdmigrate.engine.fingerprints import SPOOL_CHUNK, HashedBody, Print, prints
 from xdmigrate.engine.match import pair_equals
-from xdmigrate.engine.mending import Unmendable, mend
 from xdmigrate.engine.proof import Proof, Sent, prove
 from xdmigrate.engine.reading import read_each
 from xdmigrate.engine.work import Pair, Work
 from xdmigrate.errors import ItemRefused, StateFull
+from xdmigrate.formats.mending import Unmendable, mend
 from xdmigrate.model import Folder, Head, Item, Kind, Outcome, successor
 from xdmigrate_state import alterations, failures, intents, ledger, places
 from xdmigrate_state.rows import Altered, ItemRow, PlaceRow, Settled

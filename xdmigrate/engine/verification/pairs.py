@@ -11,9 +11,9 @@ from typing import BinaryIO, cast
 from xdmigrate.contract import BUFFERED_BODY, Auditor
 from xdmigrate.engine.fingerprints import Print
 from xdmigrate.engine.match import pair_equals
-from xdmigrate.engine.meaning import Meaning, difference, meaning
 from xdmigrate.engine.verification.audit import Audit, Half, count, inspect, listing, rows
 from xdmigrate.engine.verification.decide import Links, excuse, found_altered, metadata_faults, pair_by_links
+from xdmigrate.formats.meaning import Meaning, difference, meaning
 from xdmigrate.model import Folder, Head
 from xdmigrate.report.verdicts import Detail, ItemState
 from xdmigrate_state import alterations, failures, ledger, merges, places

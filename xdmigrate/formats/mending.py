@@ -15,9 +15,9 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import BinaryIO
 
-from xdmigrate.engine.fields import LINE_OCTETS, Fault, mend_field
-from xdmigrate.engine.mime import HEADER_OCTETS, IDENTITIES, PIECE, Part, field_name, parts
-from xdmigrate.engine.transfer import decoded, encoded, octets, with_line_ends
+from xdmigrate.formats.fields import LINE_OCTETS, Fault, mend_field
+from xdmigrate.formats.mime import HEADER_OCTETS, IDENTITIES, PIECE, Part, field_name, parts
+from xdmigrate.formats.transfer import decoded, encoded, octets, with_line_ends
 
 _BARE = re.compile(rb"\r(?!\n)|(?<!\r)\n")
 _CODED = frozenset({"base64", "quoted-printable"})

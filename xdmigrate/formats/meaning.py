@@ -18,9 +18,9 @@ from email.utils import mktime_tz, parsedate_tz
 from hashlib import sha256
 from typing import BinaryIO
 
-from xdmigrate.engine.fields import plain
-from xdmigrate.engine.mime import Part, field_name, field_value, parts
-from xdmigrate.engine.transfer import decoded, octets, with_line_ends
+from xdmigrate.formats.fields import plain
+from xdmigrate.formats.mime import Part, field_name, field_value, parts
+from xdmigrate.formats.transfer import decoded, octets, with_line_ends
 
 NAMED = (b"from", b"to", b"cc", b"subject", b"date", b"message-id")
 """The header fields that are part of the meaning."""

@@ -18,10 +18,10 @@ from hypothesis import given
 
 from tests.conftest import FULL
 from tests.data import corpus
-from xdmigrate.engine.fields import LINE_OCTETS, Fault
-from xdmigrate.engine.meaning import difference, meaning
-from xdmigrate.engine.mending import Unmendable, mend
-from xdmigrate.engine.mime import DEPTH, parts
+from xdmigrate.formats.fields import LINE_OCTETS, Fault
+from xdmigrate.formats.meaning import difference, meaning
+from xdmigrate.formats.mending import Unmendable, mend
+from xdmigrate.formats.mime import DEPTH, parts
 
 PLAIN = b"From: a@example.test\r\nSubject: plain\r\n\r\nbody\r\n"
 

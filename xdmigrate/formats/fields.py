@@ -13,7 +13,7 @@ from binascii import a2b_qp
 from enum import StrEnum
 from urllib.parse import quote
 
-from xdmigrate.engine.mime import field_name
+from xdmigrate.formats.mime import field_name
 
 LINE_OCTETS = 998
 """Without the line end (RFC 5322 section 2.1.1)."""
