@@ -20,11 +20,11 @@ class CountedTrace(Trace):
         self._endpoint = endpoint
         self._mailbox = mailbox
 
-    @contextmanager
-    def step(self) -> Iterator[None]:
-        """The endpoint's time."""
-        with self._costs.at(self._endpoint):
-            yield
+    def enter(self) -> None:
+        self._costs.enter(self._endpoint)
+
+    def leave(self) -> None:
+        self._costs.leave()
 
     @contextmanager
     def told(self, operation: str, folder: Path = ()) -> Iterator[Count]:

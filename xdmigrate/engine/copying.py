@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from hashlib import sha256
 
@@ -212,7 +212,7 @@ def _keeping_refusals(work: Work, span: Range) -> Iterator[None]:
 def _put(span: Range, writer: Writer, ticket: int, item: Item) -> None:
     body = HashedBody(item.body)
     try:
-        writer.put(ticket, replace(item, body=body))
+        writer.put(ticket, Item(item.head, body, item.kind))
     except ItemRefused as refused:  # the body broke off; a writer announces nothing that it does not hold
         span.unreadable.append(Unreadable(item.head.ref, refused.reason, refused.message))
         return

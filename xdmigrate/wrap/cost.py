@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 
 
 @dataclass(slots=True)
@@ -32,49 +33,55 @@ class Cost:
         self.retries += other.retries
 
 
-class _Clock(threading.local):
-    """The endpoints that one thread is inside of, the innermost last."""
+class _Thread(threading.local):
+    """The endpoints that one thread is inside of, the innermost last, and what it has counted."""
 
-    inside: list[Cost] | None = None
-    since: float = 0.0
+    def __init__(self, begun: Callable[[defaultdict[str, Cost]], None]) -> None:
+        self.inside: list[str] = []
+        self.since = 0.0
+        self.costs: defaultdict[str, Cost] = defaultdict(Cost)
+        begun(self.costs)
 
 
-@dataclass(slots=True)
 class Costs:
-    """Counts for all endpoints of a run. Safe for several threads."""
+    """Counts for all endpoints of a run. Each thread counts for itself: this is done for every item that passes."""
 
-    clock: Callable[[], float] = time.perf_counter
-    _lock: threading.Lock = field(default_factory=threading.Lock)
-    _costs: dict[str, Cost] = field(default_factory=dict)
-    _here: _Clock = field(default_factory=_Clock)
+    def __init__(self, clock: Callable[[], float] = time.perf_counter) -> None:
+        self._clock = clock
+        self._threads: list[defaultdict[str, Cost]] = []
+        self._here = _Thread(self._threads.append)
+
+    def enter(self, endpoint: str) -> None:
+        """From here on time is the endpoint's; `leave` ends it."""
+        here, now = self._here, self._clock()
+        if here.inside:
+            here.costs[here.inside[-1]].seconds += now - here.since
+        here.inside.append(endpoint)
+        here.since = now
+
+    def leave(self) -> None:
+        """Time is again of whom it was before."""
+        here, now = self._here, self._clock()
+        here.costs[here.inside.pop()].seconds += now - here.since
+        here.since = now
 
     @contextmanager
     def at(self, endpoint: str) -> Iterator[None]:
         """The time inside is the endpoint's."""
-        now, cost = self.clock(), Cost()
-        inside = self._here.inside = self._here.inside or []
-        if inside:
-            inside[-1].seconds += now - self._here.since
-        inside.append(cost)
-        self._here.since = now
+        self.enter(endpoint)
         try:
             yield
         finally:
-            now = self.clock()
-            cost.seconds += now - self._here.since
-            inside.pop()
-            self._here.since = now
-            self._add(endpoint, cost)
+            self.leave()
 
     def called(self, endpoint: str, *, items: int, octets: int, retries: int) -> None:
         """One call has ended."""
-        self._add(endpoint, Cost(calls=1, items=items, octets=octets, retries=retries))
-
-    def _add(self, endpoint: str, cost: Cost) -> None:
-        with self._lock:
-            self._costs.setdefault(endpoint, Cost()).add(cost)
+        self._here.costs[endpoint].add(Cost(0.0, 1, items, octets, retries))
 
     def of(self, endpoint: str) -> Cost:
         """What it cost until now."""
-        with self._lock:
-            return replace(self._costs.get(endpoint, Cost()))
+        total = Cost()
+        for costs in list(self._threads):
+            if endpoint in costs:
+                total.add(costs[endpoint])
+        return total

@@ -180,7 +180,7 @@ class _WatchedWriter:
     def put(self, ticket: int, item: Item) -> None:
         body = _WatchedBody(item.body)
         try:
-            self._inner.put(ticket, replace(item, body=body))
+            self._inner.put(ticket, Item(item.head, body, item.kind))
         except XdmigrateError as error:
             if error is not body.error:
                 self._connection.notice(error)

@@ -40,10 +40,20 @@ class Trace:
         with self.told(operation, folder) as count, self.step():
             yield count
 
+    def enter(self) -> None:
+        """From here to `leave` the endpoint works, and not its caller."""
+
+    def leave(self) -> None:
+        """The caller works again."""
+
     @contextmanager
     def step(self) -> Iterator[None]:
-        """What happens inside is the endpoint's work, and not its caller's."""
-        yield
+        """What happens inside is the endpoint's work."""
+        self.enter()
+        try:
+            yield
+        finally:
+            self.leave()
 
     @contextmanager
     def told(self, operation: str, folder: Path = ()) -> Iterator[Count]:
@@ -77,12 +87,15 @@ class Trace:
 
     def steps(self, values: Iterator[T]) -> Iterator[T]:
         """The same values; only the way to each of them is the endpoint's."""
+        enter, leave = self.enter, self.leave
         while True:
-            with self.step():
-                try:
-                    value = next(values)
-                except StopIteration:
-                    return
+            enter()
+            try:
+                value = next(values)
+            except StopIteration:
+                return
+            finally:
+                leave()
             yield value
 
 
@@ -120,7 +133,7 @@ class TracedSource:
 
     def read(self, folder: Folder, refs: Sequence[bytes]) -> Iterator[Item]:
         items = self.trace.stream("read", folder, self.inner.read(folder, refs), _size)
-        return (replace(item, body=_TracedBody(item.body, self.trace)) for item in items)
+        return (Item(item.head, _TracedBody(item.body, self.trace), item.kind) for item in items)
 
     def sharing(self, folder: Folder) -> Sharing:
         with self.trace.call("sharing", folder.path):
@@ -212,8 +225,11 @@ class _TracedWriter:
         self._put = Count()
 
     def put(self, ticket: int, item: Item) -> None:
-        with self._trace.step():
+        self._trace.enter()
+        try:
             self._inner.put(ticket, item)
+        finally:
+            self._trace.leave()
         self._put.items += 1
         self._put.octets += item.body.size
 
