@@ -31,7 +31,8 @@ def align(work: Work) -> list[Pair]:
     known = work.read(lambda c: folders.of_mailbox(c, work.mailbox.id))
     trusted = _believe(work, known, listed)
     found, lost = recognise(known, listed)
-    pairs = [_pair(work, one, shown) for one in found]
+    new = _new_rows(work, [one.folder for one in found if one.row is None])
+    pairs = [Pair(new[one.folder.path], one.folder) if one.row is None else _pair(work, one, shown) for one in found]
     _renumbered(work, found, lost, pairs, trusted=trusted)
     _vanished(work, [row for row in lost if all(row.path != pair.folder.path for pair in pairs)])
     _map_names(work, pairs, shown)
@@ -56,6 +57,20 @@ def _believe(work: Work, known: Sequence[FolderRow], listed: Sequence[Folder]) -
 # --- the source side --------------------------------------------------------------------------------------------
 
 
+def _new_rows(work: Work, found: Sequence[Folder]) -> dict[Path, FolderRow]:
+    """Rows for folders seen for the first time, by path; one commit for all, for a seed may find hundreds."""
+    if not found:
+        return {}
+    return work.checkpoint(lambda c: {folder.path: _add_row(work, c, folder) for folder in found})
+
+
+def _add_row(work: Work, c: Connection, folder: Folder) -> FolderRow:
+    account, role = work.mailbox.account_id, folder.role or ""
+    return folders.add(
+        c, work.mailbox.id, account, folder.kind, folder.path, role, folder.ref, folder.validity, folder.next_id
+    )
+
+
 def _pair(work: Work, one: Recognised, shown: Shown) -> Pair:
     row = one.row
     if row is not None and one.how is How.MAYBE_RENAMED and not _same_items(work, row, one.folder):
@@ -72,20 +87,10 @@ def _pair(work: Work, one: Recognised, shown: Shown) -> Pair:
 
 
 def _new_row(work: Work, folder: Folder, former: FolderRow | None) -> FolderRow:
-    """A row for a folder seen for the first time, or under new ids: then it goes where its former self went."""
+    """A row for a folder that is not the one it seemed to be, or under new ids: then it goes where it went before."""
 
     def add(c: Connection) -> FolderRow:
-        row = folders.add(
-            c,
-            work.mailbox.id,
-            work.mailbox.account_id,
-            folder.kind,
-            folder.path,
-            folder.role or "",
-            folder.ref,
-            folder.validity,
-            folder.next_id,
-        )
+        row = _add_row(work, c, folder)
         if former is None or former.target_path is None:
             return row
         folders.set_target(c, row.id, former.target_path, former.place_id)
@@ -221,8 +226,8 @@ def _take_place(work: Work, pair: Pair, path: Path, shown: Shown) -> bool:
         known = former or work.read(lambda c: places.at(c, work.mailbox.account_id, path))  # of another mailbox
         place = rematch_target(work, known, folder) if known is not None else None
     if place is None:
-        place = _record_baseline(work, folder, former, created=created)
-    if pair.row.place_id != place.id or (former is not None and former.path != path):
+        place = _begin_place(work, pair, replace(folder, path=path), former, created=created)
+    elif pair.row.place_id != place.id or (former is not None and former.path != path):
         place = _settle_in(work, pair, place, path)
     pair.place, pair.target = place, folder
     return True
@@ -275,17 +280,18 @@ def _create(work: Work, pair: Pair, path: Path, shown: Shown) -> Folder | None:
     return folder
 
 
-def _record_baseline(work: Work, folder: Folder, former: PlaceRow | None, *, created: bool) -> PlaceRow:
-    """What was there before our first write; it is never ours to touch."""
+def _begin_place(work: Work, pair: Pair, folder: Folder, former: PlaceRow | None, *, created: bool) -> PlaceRow:
+    """Record what was there before our first write: it is never ours to touch. A folder just made holds nothing."""
     there = [head.ref for head in work.target.heads(folder)] if folder.count else []
+    account = work.mailbox.account_id
 
-    def commit(c: Connection) -> PlaceRow:
+    def commit(c: Connection) -> tuple[PlaceRow, FolderRow]:
         if former is not None:
             places.supersede(c, former.id)
         work.note(c, "folder-created" if created else "folder-found", path=list(folder.path), items=len(there))
-        return places.add(
+        place = places.add(
             c,
-            work.mailbox.account_id,
+            account,
             folder.kind,
             folder.path,
             folder.ref,
@@ -294,5 +300,10 @@ def _record_baseline(work: Work, folder: Folder, former: PlaceRow | None, *, cre
             there,
             created=created,
         )
+        folders.set_target(c, pair.row.id, folder.path, place.id)
+        if created and not there:
+            folders.set_adopted(c, pair.row.id, adopted=True)
+        return place, folders.get(c, pair.row.id)
 
-    return work.checkpoint(commit)
+    place, pair.row = work.checkpoint(commit)
+    return place
