@@ -8,6 +8,7 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path as FilePath
 from random import Random
@@ -15,7 +16,7 @@ from random import Random
 import pytest
 
 from tests.conftest import FULL
-from tests.engine.world import World
+from tests.engine.world import FOREVER, World
 from xdmigrate.contract import Source, Target
 from xdmigrate.engine import copying, lanes
 from xdmigrate.engine.advance import Advancer, Verdict
@@ -159,6 +160,38 @@ def test_a_lane_that_is_turned_away_is_no_harm(world: World) -> None:
     fill(world, Random(6), 100)
     world.sync()
     assert 1 <= lender(world).opened <= lanes.MOST_LANES  # and is not asked for again and again
+    complete(world)
+
+
+def test_a_stop_while_a_borrowed_lane_is_still_at_work_completes_no_pass(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first lane has run out of ranges; another one is in its last and is cut short."""
+    stop, copy_range = threading.Event(), copying._copy_range
+
+    def cut_short(work: Work, span: copying.Range) -> list[Unkept]:
+        if threading.current_thread().name.startswith("lane-"):
+            stop.wait(20)  # until the first lane waits for this one
+        return copy_range(work, span)
+
+    class Waits(lanes.Lanes[copying.Range]):
+        def finish(self) -> None:
+            stop.set()
+            super().finish()
+
+    monkeypatch.setattr(copying, "_copy_range", cut_short)
+    monkeypatch.setattr(lanes, "Lanes", Waits)
+    lender(world).left = 0
+    fill(world, Random(8), 5)
+    world.sync()
+    passes, lender(world).left = world.mailbox().passes, 1
+    stop.clear()
+    fill(world, Random(7), 100)
+    context = replace(world.context(), stopping=stop.is_set)
+    assert Advancer(context).advance(world.mailbox_id, FOREVER).verdict is Verdict.PAUSED
+    assert world.mailbox().passes == passes
+    monkeypatch.undo()
+    world.sync()
     complete(world)
 
 

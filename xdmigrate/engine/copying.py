@@ -52,13 +52,14 @@ class Range:
 
 def copy(work: Work, pairs: Sequence[Pair]) -> Iterator[None]:
     """Send everything pending in these folders. Yields after each range of the first lane; raises TooManyFailures."""
-    wanted = [pair for pair in pairs if pair.place is not None and pair.target is not None and _pending(work, pair)]
+    pending = [_pending(work, pair) if pair.place is not None and pair.target is not None else 0 for pair in pairs]
+    wanted = [pair for pair, count in zip(pairs, pending, strict=True) if count]
     unkept: list[Unkept] = []
 
     def once(lane: Work, span: Range) -> None:
         unkept.extend(_copy_range(lane, span))
 
-    yield from share(work, _ranges(work, wanted), once)
+    yield from share(work, _ranges(work, wanted, sum(pending)), once)
     for pair in wanted:
         yield from _copy_again(work, pair, [item for item in unkept if item.pair is pair])
 
@@ -81,9 +82,9 @@ def _pending(work: Work, pair: Pair) -> int:
     return work.read(partial(folders.get, folder_id=pair.row.id)).counts.pending
 
 
-def _ranges(work: Work, pairs: Sequence[Pair]) -> Iterator[Range]:
+def _ranges(work: Work, pairs: Sequence[Pair], pending: int) -> Iterator[Range]:
     """Pending rows of one folder after the other, in the plan's order. Rows that stay pending are not offered again."""
-    cut = Cut(sum(_pending(work, pair) for pair in pairs), lanes=1 if work.context.lender is None else MOST_LANES)
+    cut = Cut(pending, lanes=1 if work.context.lender is None else MOST_LANES)
     for pair in pairs:
         for rows in cut.ranges(_pending_rows(work, pair)):
             yield _range(pair, rows)

@@ -79,10 +79,11 @@ class Lanes(Generic[Job]):
             yield job
 
     def finish(self) -> None:
-        """Wait for the borrowed lanes. Raises what one of them raised."""
+        """Wait for the borrowed lanes. Raises what one of them raised, and Stopped when they left jobs undone."""
         for thread in self._threads:
             thread.join()
         self._raise()
+        self._work.must_go_on()
 
     def __enter__(self) -> Self:
         return self

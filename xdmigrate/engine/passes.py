@@ -60,6 +60,7 @@ def steps(mailbox_id: int, context: Context) -> Iterator[None]:
             yield from mirror_deletions(work, pair)
         yield from share(work, pairs)
         yield from remove_late_twins(work)
+        work.must_go_on()
         _complete(work, pairs)
 
 

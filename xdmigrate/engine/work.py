@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 
 from xdmigrate.contract import Source, Target
 from xdmigrate.engine.context import COMMAND_TIMEOUT, LEASE_SECONDS, Context, Policy, Progress
+from xdmigrate.errors import Stopped
 from xdmigrate.model import Folder, Path
 from xdmigrate_state import journal, leases, mailboxes, plans
 from xdmigrate_state.rows import FolderRow, MailboxRow, PlaceRow
@@ -73,7 +74,14 @@ class Work:
         if now < self.looked_at + PAUSE_SECONDS:
             return False
         self.looked_at = now
-        return paused(self.context, self.mailbox.id)
+        if paused(self.context, self.mailbox.id):
+            self.halt.set()  # what was cut short stays so, even when the pause is over in a moment
+        return self.halt.is_set()
+
+    def must_go_on(self) -> None:
+        """Raises Stopped when work was cut short: then the pass is not complete."""
+        if self.halting():
+            raise Stopped("stopped on request", remedy="run the same command again to resume")
 
     @property
     def policy(self) -> Policy:
