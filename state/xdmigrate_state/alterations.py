@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
+from sqlalchemy import Connection, delete, func, insert, select
 
-from xdmigrate_state.failures import DETAIL_LENGTH, short_id
+from xdmigrate_state.failures import DETAIL_LENGTH, note_accepted, short_id
 from xdmigrate_state.packing import batched, one_line, path_levels
 from xdmigrate_state.rows import AlterationRow, Altered, AlteredCounts
 from xdmigrate_state.tables import alteration, folder, item, mailbox
@@ -53,12 +53,7 @@ def release(c: Connection, folder_id: int, refs: Iterable[bytes]) -> None:
 
 def accept(c: Connection, items: Iterable[tuple[int, bytes]], why: str, now: float) -> int:
     """A person accepts these copies as they are; returns how many of them are altered."""
-    known = (alteration.c.folder_id == bindparam("of_folder")) & (alteration.c.source_id == bindparam("of_source"))
-    accepted = 0
-    for folder_id, source_id in items:
-        values = update(alteration).where(known).values(accepted_at=now, accepted_why=one_line(why, DETAIL_LENGTH))
-        accepted += c.execute(values, {"of_folder": folder_id, "of_source": source_id}).rowcount
-    return accepted
+    return note_accepted(c, alteration, items, why, now)
 
 
 def of_items(c: Connection, folder_id: int, refs: Iterable[bytes]) -> dict[bytes, Altered]:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, bindparam, delete, func, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, Table, bindparam, delete, func, select, update
 
 from xdmigrate_state import dialects
 from xdmigrate_state.packing import batched, one_line, path_levels
@@ -83,10 +83,15 @@ def _repairable() -> ColumnElement[bool]:
 
 def accept(c: Connection, items: Iterable[tuple[int, bytes]], why: str, now: float) -> int:
     """A person accepts that these items are not copied; returns how many of them are in the quarantine."""
-    known = (failure.c.folder_id == bindparam("of_folder")) & (failure.c.source_id == bindparam("of_source"))
+    return note_accepted(c, failure, items, why, now)
+
+
+def note_accepted(c: Connection, table: Table, items: Iterable[tuple[int, bytes]], why: str, now: float) -> int:
+    """Note at these (folder id, source id) of the table that a person accepted them; returns how many stand there."""
+    known = (table.c.folder_id == bindparam("of_folder")) & (table.c.source_id == bindparam("of_source"))
     accepted = 0
     for folder_id, source_id in items:
-        values = update(failure).where(known).values(accepted_at=now, accepted_why=one_line(why, DETAIL_LENGTH))
+        values = update(table).where(known).values(accepted_at=now, accepted_why=one_line(why, DETAIL_LENGTH))
         accepted += c.execute(values, {"of_folder": folder_id, "of_source": source_id}).rowcount
     return accepted
 
