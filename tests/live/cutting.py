@@ -7,8 +7,8 @@ import struct
 import threading
 from collections.abc import Callable
 from contextlib import suppress
-from types import TracebackType
-from typing import Self
+
+from tests.live.listening import Listening
 
 Cut = Callable[[bytes, bool], int | None]
 """Told what is about to pass (bytes, and whether they go to the server); how many of them still do, or None: all."""
@@ -17,42 +17,29 @@ RESET = struct.pack("ii", 1, 0)
 """SO_LINGER: the connection ends by RST, and what was not sent yet is lost."""
 
 
-class CuttingProxy:
+class CuttingProxy(Listening):
     """Passes everything on, until `cut` says that a connection ends. `cuts` counts how often it did."""
-
-    host = "127.0.0.1"
 
     def __init__(self, port: int, cut: Cut) -> None:
         self._server = port
         self._cut = cut
         self._lock = threading.Lock()
         self._open: set[socket.socket] = set()
-        self._listener = socket.create_server((self.host, 0))
-        self.port: int = self._listener.getsockname()[1]
+        super().__init__()
         self.cuts = 0
 
-    def __enter__(self) -> Self:
-        threading.Thread(target=self._accept, daemon=True).start()
-        return self
+    def serve(self, client: socket.socket) -> None:
+        server = socket.create_connection((self.host, self._server))
+        with self._lock:
+            self._open |= {client, server}
+        for pair in ((client, server, True), (server, client, False)):
+            threading.Thread(target=self._pass_on, args=pair, daemon=True).start()
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._listener.close()
+    def end(self) -> None:
         with self._lock:
             left = list(self._open)
         for each in left:
             _end(each)
-
-    def _accept(self) -> None:
-        with suppress(OSError):  # closed
-            while True:
-                client, _ = self._listener.accept()
-                server = socket.create_connection((self.host, self._server))
-                with self._lock:
-                    self._open |= {client, server}
-                for pair in ((client, server, True), (server, client, False)):
-                    threading.Thread(target=self._pass_on, args=pair, daemon=True).start()
 
     def _pass_on(self, source: socket.socket, target: socket.socket, to_server: bool) -> None:
         with suppress(OSError):

@@ -7,8 +7,8 @@ import socket
 import threading
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from types import TracebackType
-from typing import Self
+
+from tests.live.listening import Listening
 
 PLAIN: dict[bytes, bytes] = {
     b"CAPABILITY": b"* CAPABILITY IMAP4rev1\r\n",
@@ -24,35 +24,20 @@ PLAIN: dict[bytes, bytes] = {
 """What comes before the tagged answer, by how a command begins; the longest beginning counts."""
 
 
-class Hostile:
+class Hostile(Listening):
     """Answers each command with its text, then `OK`; a text that ends without a line break ends the connection.
 
     `{tag}` at the beginning of a line stands for the tag, for answers of the test's own.
     """
 
-    host = "127.0.0.1"
-
     def __init__(self, answers: Mapping[bytes, bytes | Iterable[bytes]], greeting: bytes = b"* OK ready\r\n") -> None:
         self._answers: dict[bytes, bytes | Iterable[bytes]] = {**PLAIN, **answers}
         self._greeting = greeting
-        self._listener = socket.create_server((self.host, 0), backlog=50)
-        self.port: int = self._listener.getsockname()[1]
+        super().__init__()
         self.heard: list[bytes] = []
 
-    def __enter__(self) -> Self:
-        threading.Thread(target=self._accept, daemon=True).start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._listener.close()
-
-    def _accept(self) -> None:
-        with suppress(OSError):  # closed
-            while True:
-                connection, _ = self._listener.accept()
-                threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
+    def serve(self, client: socket.socket) -> None:
+        threading.Thread(target=self._serve, args=(client,), daemon=True).start()
 
     def _serve(self, connection: socket.socket) -> None:
         with suppress(OSError), connection, connection.makefile("rb") as lines:

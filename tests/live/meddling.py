@@ -10,8 +10,8 @@ import socket
 import threading
 import time
 from contextlib import suppress
-from types import TracebackType
-from typing import Self
+
+from tests.live.listening import Listening
 
 _LITERAL = re.compile(rb"\{(\d+)(\+?)\}$")
 
@@ -66,42 +66,25 @@ class Meddler:
         return True
 
 
-class MeddlingProxy:
+class MeddlingProxy(Listening):
     """Passes everything on as the meddler lets it."""
-
-    host = "127.0.0.1"
 
     def __init__(self, port: int, meddler: Meddler) -> None:
         self._server = port
         self._meddler = meddler
         self._lock = threading.RLock()
-        self._listener = socket.create_server((self.host, 0))
-        self.port: int = self._listener.getsockname()[1]
+        super().__init__()
         self.connections: list[Connection] = []
 
-    def __enter__(self) -> Self:
-        threading.Thread(target=self._accept, daemon=True).start()
-        return self
+    def serve(self, client: socket.socket) -> None:
+        connection = Connection(client, socket.create_connection((self.host, self._server)))
+        self.connections.append(connection)
+        for run in (self._to_server, self._to_client):
+            threading.Thread(target=run, args=(connection,), daemon=True).start()
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        with suppress(OSError):
-            self._listener.shutdown(socket.SHUT_RDWR)  # wakes the thread that waits there
-        self._listener.close()
+    def end(self) -> None:
         for each in self.connections:
             each.cut()
-
-    def _accept(self) -> None:
-        with suppress(OSError):  # closed
-            while True:
-                client, _ = self._listener.accept()
-                connection = Connection(client, socket.create_connection((self.host, self._server)))
-                self.connections.append(connection)
-                for run in (self._to_server, self._to_client):
-                    threading.Thread(target=run, args=(connection,), daemon=True).start()
-
-    # --- both ways --------------------------------------------------------------------------------------------------
 
     def _to_server(self, connection: Connection) -> None:
         with suppress(OSError), connection.client.makefile("rb") as stream:

@@ -6,41 +6,28 @@ import socket
 import threading
 import time
 from contextlib import suppress
-from types import TracebackType
-from typing import Self
+
+from tests.live.listening import Listening
 
 CHUNK = 8_192
 
 
-class SlowLine:
+class SlowLine(Listening):
     """Each connection has `free` bytes at full speed, then `rate` bytes a second; without a rate it is never slow."""
-
-    host = "127.0.0.1"
 
     def __init__(self, port: int, *, rate: float | None, free: int = 65_536) -> None:
         self.rate = rate
         self._free = free
         self._server = port
-        self._listener = socket.create_server((self.host, 0))
-        self.port: int = self._listener.getsockname()[1]
+        super().__init__()
 
-    def __enter__(self) -> Self:
-        threading.Thread(target=self._accept, daemon=True).start()
-        return self
+    def serve(self, client: socket.socket) -> None:
+        server = socket.create_connection((self.host, self._server))
+        for pair in ((client, server), (server, client)):
+            threading.Thread(target=self._pass_on, args=pair, daemon=True).start()
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def end(self) -> None:
         self.rate = None
-        self._listener.close()
-
-    def _accept(self) -> None:
-        with suppress(OSError):  # closed
-            while True:
-                client, _ = self._listener.accept()
-                server = socket.create_connection((self.host, self._server))
-                for pair in ((client, server), (server, client)):
-                    threading.Thread(target=self._pass_on, args=pair, daemon=True).start()
 
     def _pass_on(self, source: socket.socket, target: socket.socket) -> None:
         passed = 0

@@ -10,10 +10,9 @@ from collections.abc import Callable
 from contextlib import suppress
 from itertools import count
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from tests.live.httpd import Answer, Fields, Httpd
+from tests.live.listening import Listening
 
 FAREWELL = b"* BYE Session invalidated - AccessTokenExpired\r\n"
 """Microsoft's words."""
@@ -77,37 +76,22 @@ class TokenService(Httpd):
         return 401, b'{"error": "invalid_token"}'
 
 
-class ExpiringProxy:
+class ExpiringProxy(Listening):
     """Passes on so many pieces of what a client says, then tells that its token has ended; does so `times` times."""
-
-    host = "127.0.0.1"
 
     def __init__(self, port: int, pieces: Callable[[], int], expire: Callable[[], None], *, times: int) -> None:
         self._server = port
         self._pieces = pieces
         self._times = times
         self._expire = expire
-        self._listener = socket.create_server((self.host, 0))
-        self.port: int = self._listener.getsockname()[1]
+        super().__init__()
         self.expired = 0
 
-    def __enter__(self) -> Self:
-        threading.Thread(target=self._accept, daemon=True).start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._listener.close()
-
-    def _accept(self) -> None:
-        with suppress(OSError):  # closed
-            while True:
-                client, _ = self._listener.accept()
-                server = socket.create_connection((self.host, self._server))
-                ended = threading.Event()
-                threading.Thread(target=self._to_server, args=(client, server, ended), daemon=True).start()
-                threading.Thread(target=self._to_client, args=(client, server, ended), daemon=True).start()
+    def serve(self, client: socket.socket) -> None:
+        server = socket.create_connection((self.host, self._server))
+        ended = threading.Event()
+        threading.Thread(target=self._to_server, args=(client, server, ended), daemon=True).start()
+        threading.Thread(target=self._to_client, args=(client, server, ended), daemon=True).start()
 
     def _to_server(self, client: socket.socket, server: socket.socket, ended: threading.Event) -> None:
         left = self._pieces()
