@@ -25,6 +25,7 @@ from xdmigrate.engine.elsewhere import Unkept
 from xdmigrate.engine.scope import Scope
 from xdmigrate.engine.work import Work
 from xdmigrate.errors import Throttled
+from xdmigrate.report.verdicts import Verdict as Judged
 from xdmigrate.testing.faults import Fault, Faults, Killed, Mode, Operation
 from xdmigrate.testing.faults.decide import ALL
 from xdmigrate.testing.memory.powers import Powers
@@ -32,6 +33,7 @@ from xdmigrate_state import folders, intents, ledger
 from xdmigrate_state.rows import MailboxRow
 
 TRIALS = 400 if FULL else 8
+FLAGS = ("\\Seen", "\\Flagged", "Work")
 ALIKE = b"Subject: again\r\n\r\nthe same\r\n"
 
 
@@ -82,11 +84,12 @@ def lender(world: World) -> Lends:
 
 
 def fill(world: World, random: Random, count: int = 60) -> None:
-    """New mail in two folders, every third message equal to others."""
+    """New mail in two folders, every third message equal to others, whatever its flags."""
     world.old.create_folder(("A",))
     for _ in range(count):
         data = ALIKE if random.random() < 0.3 else b"Subject: %d\r\n\r\nbody\r\n" % random.randrange(10**9)
-        world.old.deliver(("INBOX",) if random.random() < 0.7 else ("A",), data)
+        flags = [flag for flag in FLAGS if random.random() < 0.3]
+        world.old.deliver(("INBOX",) if random.random() < 0.7 else ("A",), data, flags)
 
 
 def complete(world: World) -> None:
@@ -97,6 +100,8 @@ def complete(world: World) -> None:
         assert row.counts.closed
         assert not row.counts.pending
         assert world.db.read(partial(ledger.recount, folder_id=row.id)) == row.counts
+    verdict = world.verify()  # by the links: equal items are not linked crosswise
+    assert verdict.verdict is Judged.PASS, verdict
 
 
 def test_lanes_share_one_mailbox(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

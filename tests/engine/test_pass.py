@@ -283,6 +283,22 @@ def test_a_killed_process_resumes_without_loss_or_twins(tmp_path: Path, nth: int
     assert_same(world)
 
 
+def test_equal_items_that_arrived_in_another_order_are_told_apart_by_their_flags(world: World) -> None:
+    """The ranges of several lanes commit as they like; then the process dies."""
+    looks = [["\\Seen"], [], ["\\Draft", "Work"], ["\\Flagged"]]
+    for flags in looks:
+        world.old.deliver(INBOX, b"\r\nsame\r\n", flags)
+    world.target_faults = Faults.scripted({("send", 1): Fault(Mode.BEFORE, error=Killed)})
+    with pytest.raises(Killed):
+        world.step()
+    sent = list(world.old.box(INBOX).items.values())
+    for item in (sent[2], sent[3], sent[0]):
+        world.new.deliver(INBOX, item.data, item.flags, item.date)
+    world.calm()
+    world.sync()
+    assert_same(world, INBOX)
+
+
 def test_a_late_twin_is_removed(tmp_path: Path) -> None:
     world = World(tmp_path)
     fill(world, 8)

@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 
 from xdmigrate.engine.copying import unclaimed
 from xdmigrate.engine.fingerprints import Print, prints
-from xdmigrate.engine.match import by_size, pair_equals
+from xdmigrate.engine.match import Look, by_size, pair_alike
 from xdmigrate.engine.work import Pair, Work
 from xdmigrate.model import FlagChange, Folder, Head, Outcome
 from xdmigrate_state import folders, intents, ledger
@@ -69,7 +69,9 @@ def _adopt_alike(work: Work, pair: Pair, folder: Folder, rows: Sequence[ItemRow]
     there = {head.ref: head for head in heads}
     mine = dict(prints(work.source, pair.folder, list(known)))
     theirs = dict(prints(work.target, folder, list(there)))
-    found = pair_equals(in_order(mine, known), in_order(theirs, there))
+    looks = {ref: Look(row.base_flags) for ref, row in known.items()}
+    copies = {ref: Look(head.flags) for ref, head in there.items()}
+    found = pair_alike(in_order(mine, known), in_order(theirs, there), looks, copies)
     settled = [_present(pair.row, pair.place, known[ref], mine[ref], target) for ref, target in found]
     send_gains(work, folder, [gain(known[ref], there[target]) for ref, target in found])
     now = work.context.clock.now()

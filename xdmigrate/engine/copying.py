@@ -15,12 +15,13 @@ from xdmigrate.engine.altering import altered
 from xdmigrate.engine.elsewhere import Unkept, settle_moved
 from xdmigrate.engine.fingerprints import HashedBody, Print, prints
 from xdmigrate.engine.lanes import MOST_LANES, share
+from xdmigrate.engine.match import LIKENESS, SAME_LOOK
 from xdmigrate.engine.proof import Proof, Sent, prove
 from xdmigrate.engine.reading import Unreadable, read_each
 from xdmigrate.engine.work import Pair, Work
 from xdmigrate.errors import ItemRefused, Retriable, TooManyFailures
 from xdmigrate.model import Folder, Head, Item, Outcome, successor
-from xdmigrate_state import alterations, failures, folders, intents, ledger, places
+from xdmigrate_state import alterations, doubts, failures, folders, intents, ledger, places
 from xdmigrate_state.rows import ItemRow, PlaceRow, Settled
 
 RANGE_ITEMS = 1000
@@ -31,6 +32,9 @@ FEWEST_ITEMS = 200
 """Several lanes share the rest in ranges of at least so many items, one full MULTIAPPEND."""
 
 DETAIL_CHARS = 300
+
+DOUBTFUL_PASSES = 2
+"""Late twins are looked for at the end of this pass and of the next."""
 
 NOT_KEPT = "not-kept"
 """Quarantine code: the target said yes twice and does not show the item."""
@@ -154,8 +158,11 @@ def _copy_range(work: Work, span: Range) -> list[Unkept]:
 def _close(work: Work, span: Range) -> Proof:
     """What the target really holds of the range, committed. One lane at a time in one folder."""
     gained = unclaimed(work, span.place, span.target, span.place.next_id)
-    alone = not work.target.features.ids_returned  # else another lane's range may be open in this folder
-    proof = prove(span.sent, span.receipts, gained, lambda refs: prints(work.target, span.target, refs), by_order=alone)
+    features = work.target.features
+    alone = not features.ids_returned  # else another lane's range may be open in this folder, and its copies be gained
+    likeness = LIKENESS if alone or not (features.keywords and features.dates) else SAME_LOOK
+    reading = partial(prints, work.target, span.target)
+    proof = prove(span.sent, span.receipts, gained, reading, alone=alone, likeness=likeness)
     _commit(work, span, proof, gained)
     return proof
 
@@ -218,7 +225,7 @@ def _put(span: Range, writer: Writer, ticket: int, item: Item) -> None:
         span.unreadable.append(Unreadable(item.head.ref, refused.reason, refused.message))
         return
     size = body.passed or body.size  # a dry run takes no bytes
-    span.sent[ticket] = Sent(item.head.ref, Print(size, body.fingerprint), item.head.flags)
+    span.sent[ticket] = Sent(item.head.ref, Print(size, body.fingerprint), item.head.flags, item.head.date)
 
 
 def unclaimed(work: Work, place: PlaceRow, folder: Folder, floor: bytes) -> dict[bytes, Head]:
@@ -233,11 +240,15 @@ def _commit(work: Work, span: Range, proof: Proof, gained: Mapping[bytes, Head])
     settled = [*_copied(span, proof), *_failed(span, proof)]
     changed = altered(work, span.target, span.sent, proof.stored, gained)
     next_id = max([span.place.next_id, *map(successor, gained)])
+    doubtful = [span.sent[ticket].source_id for ticket in proof.unkept]
     now = work.context.clock.now()
 
     def commit(c: Connection) -> PlaceRow:
         ledger.settle(c, span.pair.row, settled, now)
         alterations.record(c, span.pair.row.id, changed, now)
+        doubts.add(
+            c, span.pair.row.id, span.place.id, doubtful, span.place.next_id, work.mailbox.passes + DOUBTFUL_PASSES
+        )
         intents.close(c, span.intent.id)
         places.advance(c, span.place.id, next_id)
         work.note(c, "range", **_facts(span, proof))

@@ -11,7 +11,7 @@ from typing import BinaryIO
 from xdmigrate.contract import Source
 from xdmigrate.engine.reading import read_each
 from xdmigrate.errors import ItemRefused
-from xdmigrate.model import FINGERPRINT_BYTES, Body, Folder, Item
+from xdmigrate.model import FINGERPRINT_BYTES, Body, Folder, Head, Item
 
 SPOOL_CHUNK = 1 << 20
 READ_AT_ONCE = 500
@@ -63,11 +63,16 @@ class Print:
 
 def prints(store: Source, folder: Folder, refs: Sequence[bytes]) -> Iterator[tuple[bytes, Print]]:
     """Read the items and fingerprint them; those that are gone or unreadable are left out."""
+    return ((head.ref, print_) for head, print_ in inspected(store, folder, refs))
+
+
+def inspected(store: Source, folder: Folder, refs: Sequence[bytes]) -> Iterator[tuple[Head, Print]]:
+    """The same, with what the store tells of each item while it is read."""
     for start in range(0, len(refs), READ_AT_ONCE):
         for item in read_each(store, folder, refs[start : start + READ_AT_ONCE]):
             if isinstance(item, Item):
                 with suppress(ItemRefused):
-                    yield item.head.ref, print_of(item.body)
+                    yield item.head, print_of(item.body)
 
 
 def print_of(body: Body) -> Print:

@@ -8,8 +8,9 @@ from __future__ import annotations
 import itertools
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
-from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
-from typing import Protocol, TypeVar
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import NamedTuple, Protocol, TypeVar
 
 Key = TypeVar("Key")
 Content = TypeVar("Content", bound=Hashable)
@@ -58,6 +59,54 @@ def pair_equals(
     for refs in shelf.values():
         refs.reverse()
     return [(ref, shelf[content].pop()) for ref, content in wanted if shelf.get(content)]
+
+
+class Look(NamedTuple):
+    """What tells equal items apart: they are exchangeable only as far as it is the same."""
+
+    flags: frozenset[str]
+    date: datetime | None = None  # None: not known
+
+
+UNKNOWN = Look(frozenset())
+
+Likeness = Callable[[Look], Hashable]
+
+LIKENESS: Sequence[Likeness] = (
+    lambda look: look,
+    lambda look: look.flags,
+    lambda look: (frozenset(flag for flag in look.flags if flag.startswith("\\")), look.date),  # no keywords there
+    lambda look: look.date,
+    lambda _look: None,
+)
+"""In how much two equal items can look alike, from all to nothing."""
+
+SAME_LOOK = LIKENESS[:1]
+
+
+def pair_alike(
+    wanted: Iterable[tuple[Key, Content]],
+    found: Iterable[tuple[bytes, Content]],
+    mine: Mapping[Key, Look],
+    theirs: Mapping[bytes, Look],
+    likeness: Sequence[Likeness] = LIKENESS,
+) -> list[tuple[Key, bytes]]:
+    """As many pairs as `pair_equals` makes; among equal items those that look most alike.
+
+    Equal messages of which one is read and the other is not would else be linked crosswise, and each of them would
+    show the other one's flags.
+    """
+    left, free = dict(wanted), dict(found)
+    pairs: list[tuple[Key, bytes]] = []
+    for seen in likeness:
+        some = pair_equals(
+            [(ref, (content, seen(mine.get(ref, UNKNOWN)))) for ref, content in left.items()],
+            [(ref, (content, seen(theirs.get(ref, UNKNOWN)))) for ref, content in free.items()],
+        )
+        pairs += some
+        for ref, to in some:
+            del left[ref], free[to]
+    return pairs
 
 
 def pair_by_order(sent: Sequence[tuple[bytes, int]], gained: Sequence[tuple[bytes, int]]) -> list[tuple[bytes, bytes]]:

@@ -9,7 +9,7 @@ from datetime import datetime
 
 from xdmigrate.engine.fingerprints import Print
 from xdmigrate.engine.flags import difference
-from xdmigrate.engine.match import pair_equals
+from xdmigrate.engine.match import Look, pair_alike, pair_equals
 from xdmigrate.engine.proof import Proof, ReadPrints, Sent
 from xdmigrate.model import FlagChange, Head
 from xdmigrate_state.rows import ItemRow
@@ -97,8 +97,9 @@ def prove_moves(
             del free[head.ref]
     left = [(ticket, move.arrived.content) for ticket, move in enumerate(moves) if ticket not in proof.stored]
     sizes = {wanted.size for _ticket, wanted in left}
-    alike = [ref for ref, head in sorted(free.items()) if head.size in sizes]
-    proof.stored.update(pair_equals(left, read(alike)) if alike else [])
+    alike = {ref: Look(head.flags) for ref, head in sorted(free.items()) if head.size in sizes}
+    looks = {ticket: Look(moves[ticket].former.base_flags) for ticket, _wanted in left}
+    proof.stored.update(pair_alike(left, read(list(alike)), looks, alike) if alike else [])
     proof.unkept += [ticket for ticket, _wanted in left if ticket not in proof.stored]
     return proof
 

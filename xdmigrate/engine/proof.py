@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from xdmigrate.contract import Receipt, Refused, Stored
 from xdmigrate.engine.fingerprints import Print
-from xdmigrate.engine.match import pair_by_order, pair_equals
+from xdmigrate.engine.match import LIKENESS, Likeness, Look, pair_alike, pair_by_order
 from xdmigrate.model import Head
 
 ReadPrints = Callable[[Sequence[bytes]], Iterable[tuple[bytes, Print]]]
@@ -25,6 +26,7 @@ class Sent:
     source_id: bytes
     content: Print
     flags: frozenset[str]
+    date: datetime | None = None
 
 
 @dataclass(slots=True)
@@ -42,11 +44,13 @@ def prove(
     gained: Mapping[bytes, Head],
     read: ReadPrints,
     *,
-    by_order: bool = True,
+    alone: bool = True,
+    likeness: Sequence[Likeness] = LIKENESS,
 ) -> Proof:
     """`gained`: what the folder holds from the range's lower bound that nobody has claimed.
 
-    `by_order`: no other range of ours is open in the folder, so that order and sizes may prove ids.
+    `alone`: no other range of ours is open in the folder, so that order and sizes may prove ids. `likeness`: how much
+    a copy must look like an item to be its own, when only its content tells.
     """
     proof = Proof()
     taken: set[bytes] = set()
@@ -58,8 +62,8 @@ def prove(
             taken.add(receipt.ref)
     unproved = [ticket for ticket in sorted(sent) if ticket not in proof.stored and ticket not in proof.refused]
     free = [head for ref, head in sorted(gained.items()) if ref not in taken]
-    if unproved and not (by_order and _prove_by_order(proof, unproved, sent, free)):
-        _prove_by_content(proof, unproved, sent, free, read)
+    if unproved and not (alone and _prove_by_order(proof, unproved, sent, free)):
+        _prove_by_content(proof, {ticket: sent[ticket] for ticket in unproved}, free, read, likeness)
     return proof
 
 
@@ -71,10 +75,17 @@ def _prove_by_order(proof: Proof, unproved: Sequence[int], sent: Mapping[int, Se
 
 
 def _prove_by_content(
-    proof: Proof, unproved: Sequence[int], sent: Mapping[int, Sent], free: Sequence[Head], read: ReadPrints
+    proof: Proof,
+    unproved: Mapping[int, Sent],
+    free: Sequence[Head],
+    read: ReadPrints,
+    likeness: Sequence[Likeness],
 ) -> None:
-    wanted = {sent[ticket].content.size for ticket in unproved}
-    contents = read([head.ref for head in free if head.size in wanted])
-    found = dict(pair_equals(((ticket, sent[ticket].content) for ticket in unproved), contents))
+    sizes = {each.content.size for each in unproved.values()}
+    contents = read([head.ref for head in free if head.size in sizes])
+    wanted = [(ticket, each.content) for ticket, each in unproved.items()]
+    mine = {ticket: Look(each.flags, each.date) for ticket, each in unproved.items()}
+    theirs = {head.ref: Look(head.flags, head.date) for head in free}
+    found = dict(pair_alike(wanted, contents, mine, theirs, likeness))
     proof.stored.update(found)
     proof.unkept += [ticket for ticket in unproved if ticket not in found]

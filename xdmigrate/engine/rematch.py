@@ -13,7 +13,7 @@ from xdmigrate.engine import guards
 from xdmigrate.engine.altering import as_copied
 from xdmigrate.engine.fingerprints import Print, prints
 from xdmigrate.engine.listing import PAGE, rows_of
-from xdmigrate.engine.match import pair_equals
+from xdmigrate.engine.match import Look, pair_alike
 from xdmigrate.engine.work import Pair, Work
 from xdmigrate.model import Folder, Head, Outcome
 from xdmigrate_state import folders, ledger, places
@@ -31,7 +31,8 @@ def rematch_source(work: Work, former: FolderRow, pair: Pair, *, trusted: bool) 
     """
     linked = [row for row in rows_of(work, former) if row.outcome in ON_TARGET and not row.gone]
     shown = list(work.source.heads(pair.folder)) if linked else []
-    found = _paired(work.source, pair.folder, list(_contents(linked)), shown)
+    looks = {row.source_id: Look(row.base_flags) for row in linked}
+    found = _paired(work.source, pair.folder, list(_contents(linked)), looks, shown)
     path = "/".join(former.path)
     known = 0 if trusted else len(linked)
     guards.believe_rematch(
@@ -58,7 +59,8 @@ def rematch_target(work: Work, former: PlaceRow, folder: Folder) -> PlaceRow:
     links = list(as_copied(work, _links(work, former)))
     shown = list(work.target.heads(folder))
     wanted = [((row.folder_id, row.source_id), Print(row.size, row.fingerprint)) for row in links if row.fingerprint]
-    found = dict(_paired(work.target, folder, wanted, shown))
+    looks = {(row.folder_id, row.source_id): Look(row.base_flags) for row in links}
+    found = dict(_paired(work.target, folder, wanted, looks, shown))
     path = "/".join(former.path)
     guards.believe_rematch(
         work.mailbox.target, path, "target", known=len(links), matched=len(found), accepted=work.policy.accepted
@@ -114,14 +116,19 @@ def _contents(rows: Sequence[ItemRow]) -> Iterator[tuple[bytes, Print]]:
 
 
 def _paired(
-    store: Source, folder: Folder, wanted: Sequence[tuple[Key, Print]], shown: Sequence[Head]
+    store: Source,
+    folder: Folder,
+    wanted: Sequence[tuple[Key, Print]],
+    looks: Mapping[Key, Look],
+    shown: Sequence[Head],
 ) -> list[tuple[Key, bytes]]:
     """Sizes first, then bodies; where both sides have something left, all bodies: some servers estimate sizes."""
     sizes = {content.size for _, content in wanted}
     read = dict(prints(store, folder, [head.ref for head in shown if head.size in sizes]))
-    found = pair_equals(wanted, read.items())
+    copies = {head.ref: Look(head.flags) for head in shown}
+    found = pair_alike(wanted, read.items(), looks, copies)
     rest = [head.ref for head in shown if head.ref not in read]
     if len(found) == len(wanted) or not rest:
         return found
     read |= prints(store, folder, rest)
-    return pair_equals(wanted, [(head.ref, read[head.ref]) for head in shown if head.ref in read])
+    return pair_alike(wanted, [(head.ref, read[head.ref]) for head in shown if head.ref in read], looks, copies)

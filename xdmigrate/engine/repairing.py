@@ -284,7 +284,7 @@ def _send(
     with work.target.writer(folder.target, intent) as writer:
         for ticket, (ref, each) in enumerate(sorted(mended.items())):
             writer.put(ticket, Item(replace(each.head, size=each.copy.size), each.body))
-            sent[ticket] = Sent(ref, each.copy, each.head.flags)
+            sent[ticket] = Sent(ref, each.copy, each.head.flags, each.head.date)
             receipts += writer.poll()
         receipts += writer.flush()
     return sent, receipts

@@ -7,16 +7,16 @@ multiset, against everything that was about to be written there.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
 from sqlalchemy import Connection
 
 from xdmigrate.engine.altering import Reading, found_altered
-from xdmigrate.engine.copying import unclaimed
-from xdmigrate.engine.fingerprints import Print, prints
-from xdmigrate.engine.match import fill_gaps, gap_pairs, pair_equals
+from xdmigrate.engine.copying import DOUBTFUL_PASSES, unclaimed
+from xdmigrate.engine.fingerprints import Print, inspected, prints
+from xdmigrate.engine.match import Look, fill_gaps, gap_pairs, pair_alike
 from xdmigrate.engine.moves import content, flag_changes
 from xdmigrate.engine.moving import still_there
 from xdmigrate.engine.repairing import explained
@@ -29,9 +29,6 @@ from xdmigrate_state.rows import Altered, FolderIds, FolderRow, IntentRow, ItemR
 LONGEST_SETTLE = 300.0
 """Seconds after which a target that never stands still needs a person."""
 
-DOUBTFUL_PASSES = 2
-"""Late twins are looked for at the end of this pass and of the next."""
-
 
 @dataclass(slots=True)
 class OpenRange:
@@ -41,6 +38,7 @@ class OpenRange:
     row: FolderRow
     waiting: dict[bytes, ItemRow]  # by source id: what has no outcome yet, in the order of sending
     contents: dict[bytes, Print] = field(default_factory=dict)  # of the source items that had to be read
+    looks: dict[bytes, Look] = field(default_factory=dict)  # of the same
     found: dict[bytes, bytes] = field(default_factory=dict)  # source id -> target id
     altered: list[Altered] = field(default_factory=list)  # those of them whose copy has other bytes
     repairs: dict[bytes, Altered] = field(default_factory=dict)  # repaired attempts among them: what was to be sent
@@ -121,16 +119,16 @@ def settle(work: Work, folder: Folder) -> Folder:
 def _explain(work: Work, unexplained: Unexplained, sources: dict[Path, Folder]) -> None:
     """Match what the folder gained against all open ranges of it, jointly."""
     free: dict[bytes, Print] = {}
+    ranges = unexplained.ranges
     if unexplained.target is not None:
-        floor = min(open_range.intent.floor for open_range in unexplained.ranges)
+        floor = min(open_range.intent.floor for open_range in ranges)
         unexplained.gained = unclaimed(work, unexplained.place, settle(work, unexplained.target), floor)
-        sizes = {_sent_size(open_range, ref) for open_range in unexplained.ranges for ref in open_range.waiting}
+        sizes = {_sent_size(open_range, ref) for open_range in ranges for ref in open_range.waiting}
         alike = [ref for ref, head in unexplained.gained.items() if head.size in sizes]
         free = dict(prints(work.target, unexplained.target, alike))
-    for open_range in unexplained.ranges:
-        _find(work, open_range, sources.get(open_range.row.path), free)
+    _find(work, unexplained, ranges, sources, free)
     _find_whatever_size(work, unexplained, sources, free)
-    for open_range in unexplained.ranges:
+    for open_range in ranges:
         _find_altered(work, open_range, sources.get(open_range.row.path), unexplained, free)
         _find_gone(work, open_range, unexplained)
         _close(work, open_range, unexplained)
@@ -146,8 +144,7 @@ def _find_whatever_size(
     if unexplained.target is None or not open_ranges or not (rest or free):
         return
     free |= prints(work.target, unexplained.target, rest)
-    for open_range in open_ranges:
-        _find(work, open_range, sources.get(open_range.row.path), free, by_size=False)
+    _find(work, unexplained, open_ranges, sources, free, by_size=False)
 
 
 def _sent_size(open_range: OpenRange, ref: bytes) -> int:
@@ -156,23 +153,40 @@ def _sent_size(open_range: OpenRange, ref: bytes) -> int:
 
 
 def _find(
-    work: Work, open_range: OpenRange, source: Folder | None, free: dict[bytes, Print], *, by_size: bool = True
+    work: Work,
+    unexplained: Unexplained,
+    ranges: Sequence[OpenRange],
+    sources: dict[Path, Folder],
+    free: dict[bytes, Print],
+    *,
+    by_size: bool = True,
 ) -> None:
-    """Pair by content; what is paired is no longer free for the other ranges."""
-    sizes = {print_.size for print_ in free.values()}
+    """Pair by content; what is paired is no longer free."""
+    sizes = {print_.size for print_ in free.values()} if by_size else None
+    wanted: list[tuple[tuple[int, bytes], Print]] = []
+    mine: dict[tuple[int, bytes], Look] = {}
+    for at, open_range in enumerate(ranges):
+        for ref in _read(work, open_range, sources.get(open_range.row.path), sizes):
+            wanted.append(((at, ref), open_range.contents[ref]))
+            mine[at, ref] = open_range.looks.get(ref, Look(open_range.waiting[ref].base_flags))
+    theirs = {ref: Look(head.flags, head.date) for ref, head in unexplained.gained.items()}
+    for (at, ref), to in pair_alike(wanted, sorted(free.items()), mine, theirs):
+        ranges[at].found[ref] = to
+        del free[to]
+
+
+def _read(work: Work, open_range: OpenRange, source: Folder | None, sizes: Container[int] | None) -> list[bytes]:
+    """What is not found yet, is of one of these sizes (None: of any), and is known or can be read."""
     left = [ref for ref in open_range.waiting if ref not in open_range.found]
-    alike = [ref for ref in left if not by_size or _sent_size(open_range, ref) in sizes]
+    alike = [ref for ref in left if sizes is None or _sent_size(open_range, ref) in sizes]
     open_range.contents |= {ref: content(open_range.formers[ref]) for ref in alike if ref in open_range.formers}
     repaired = ((ref, open_range.repairs[ref]) for ref in alike if ref in open_range.repairs)
     open_range.contents |= {ref: Print(each.size, each.fingerprint or b"") for ref, each in repaired}
     if source is not None and source.validity == open_range.row.validity:
         unknown = [ref for ref in alike if ref not in open_range.contents]
-        open_range.contents |= prints(work.source, source, unknown)
-    wanted = [(ref, open_range.contents[ref]) for ref in alike if ref in open_range.contents]
-    found = dict(pair_equals(wanted, sorted(free.items())))
-    open_range.found |= found
-    for ref in found.values():
-        del free[ref]
+        for head, print_ in inspected(work.source, source, unknown):
+            open_range.contents[head.ref], open_range.looks[head.ref] = print_, Look(head.flags, head.date)
+    return [ref for ref in alike if ref in open_range.contents]
 
 
 def _find_altered(

@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 from xdmigrate.engine.altering import as_copied
 from xdmigrate.engine.copying import unclaimed
 from xdmigrate.engine.fingerprints import Print, prints
-from xdmigrate.engine.match import pair_equals
+from xdmigrate.engine.match import Look, pair_alike
 from xdmigrate.engine.work import Work
 from xdmigrate.model import Folder, Head, Path
 from xdmigrate_state import doubts, folders, ledger, merges, places
@@ -50,7 +50,9 @@ def _look(work: Work, place_id: int, doubtful: Sequence[DoubtRow], shown: dict[P
     sizes = {item.size for item in items}
     contents = dict(prints(work.target, folder, [ref for ref, head in free.items() if head.size in sizes]))
     wanted = [(item.target_id or b"", Print(item.size, item.fingerprint or b"")) for item in items]
-    twins = dict(pair_equals(wanted, sorted(contents.items())))
+    looks = {item.target_id or b"": Look(item.base_flags) for item in items}
+    copies = {ref: Look(free[ref].flags) for ref in contents}
+    twins = dict(pair_alike(wanted, sorted(contents.items()), looks, copies))
     if twins:
         _remove(work, folder, place.id, _untouched(work, folder, items, twins, free), len(twins))
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
+from datetime import UTC, datetime
 from unittest.mock import patch
 
 import hypothesis.strategies as st
 from hypothesis import given
 
 from xdmigrate.engine.fingerprints import Print
-from xdmigrate.engine.match import by_size, fill_gaps, gap_pairs, pair_by_order, pair_equals
+from xdmigrate.engine.match import Look, by_size, fill_gaps, gap_pairs, pair_alike, pair_by_order, pair_equals
+
+SPRING, AUTUMN = datetime(2024, 4, 1, tzinfo=UTC), datetime(2024, 10, 1, tzinfo=UTC)
 
 items = st.lists(st.integers(0, 5)).map(lambda contents: [(b"%d" % n, c) for n, c in enumerate(contents)])
 
@@ -24,6 +27,38 @@ def test_pairs_are_one_to_one_and_as_many_as_possible(
     assert all(left[source] == right[target] for source, target in pairs)
     both = Counter(left.values()) & Counter(right.values())
     assert len(pairs) == both.total()
+
+
+looks = st.builds(
+    Look, st.frozensets(st.sampled_from(["\\Seen", "\\Draft", "Work"])), st.sampled_from([None, SPRING, AUTUMN])
+)
+looking = st.lists(st.tuples(st.integers(0, 2), looks), max_size=12).map(
+    lambda items: {b"%d" % n: each for n, each in enumerate(items)}
+)
+
+
+@given(looking, looking)
+def test_equal_items_are_paired_by_what_they_look_like(
+    wanted: dict[bytes, tuple[int, Look]], found: dict[bytes, tuple[int, Look]]
+) -> None:
+    left, right = ([(ref, content) for ref, (content, _look) in side.items()] for side in (wanted, found))
+    mine, theirs = ({ref: look for ref, (_content, look) in side.items()} for side in (wanted, found))
+    pairs = pair_alike(left, right, mine, theirs)
+    plain = pair_equals(left, right)
+    assert Counter(wanted[source][0] for source, _ in pairs) == Counter(wanted[source][0] for source, _ in plain)
+    assert all(wanted[source][0] == found[target][0] for source, target in pairs)
+    assert len({source for source, _ in pairs}) == len({target for _, target in pairs}) == len(pairs)
+    same = Counter(wanted.values()) & Counter(found.values())
+    assert sum(wanted[source] == found[target] for source, target in pairs) == same.total()
+
+
+def test_flags_tell_equal_items_apart_before_their_dates_do() -> None:
+    read, unread = Look(frozenset({"\\Seen"}), SPRING), Look(frozenset(), SPRING)
+    shown = {b"1": unread._replace(date=AUTUMN), b"2": read}
+    assert pair_alike([(b"a", 7), (b"b", 7)], [(b"1", 7), (b"2", 7)], {b"a": read, b"b": unread}, shown) == [
+        (b"a", b"2"),
+        (b"b", b"1"),
+    ]
 
 
 @given(st.lists(st.integers(0, 3)), st.lists(st.integers(0, 3)))

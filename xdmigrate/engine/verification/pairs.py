@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from tempfile import SpooledTemporaryFile
@@ -10,7 +10,7 @@ from typing import BinaryIO, cast
 
 from xdmigrate.contract import BUFFERED_BODY, Auditor
 from xdmigrate.engine.fingerprints import Print
-from xdmigrate.engine.match import pair_equals
+from xdmigrate.engine.match import Look, pair_alike
 from xdmigrate.engine.verification.audit import Audit, Half, count, inspect, listing, rows
 from xdmigrate.engine.verification.decide import Links, excuse, found_altered, metadata_faults, pair_by_links
 from xdmigrate.formats.meaning import Meaning, difference, meaning
@@ -156,6 +156,11 @@ def _pair_by_content(audit: Audit, mine: Half, theirs: Half, links: Links) -> No
     free = {ref for ref, head in theirs.items.items() if head.size in sizes and ref not in links.claimed}
     left = inspect(audit.source, mine.folder, [ref for ref, head in mine.items.items() if head.size in sizes])
     right = inspect(audit.target, theirs.folder, sorted(free))
-    for source, target in pair_equals(sorted(left.items()), sorted(right.items())):
+    looks, copies = _looks(mine, left), _looks(theirs, right)
+    for source, target in pair_alike(sorted(left.items()), sorted(right.items()), looks, copies):
         head, copy = mine.items.pop(source), theirs.items.pop(target)
         _judge_metadata(audit, mine.folder, head, copy, adopted=target in links.baseline)
+
+
+def _looks(half: Half, refs: Iterable[bytes]) -> dict[bytes, Look]:
+    return {ref: Look(half.items[ref].flags, half.items[ref].date) for ref in refs}
