@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from hashlib import sha256
@@ -55,6 +56,9 @@ def pytest_configure(config: pytest.Config) -> None:
     chosen = given or os.environ.get("XDMIGRATE_SEED") or str(SystemRandom().randrange(1, 1_000_000))
     os.environ["XDMIGRATE_SEED"] = str(chosen)
     config.option.hypothesis_seed = chosen
+    for each in (signal.SIGINT, signal.SIGHUP):  # a run in the background ignores them, and so would what it starts
+        if signal.getsignal(each) is signal.SIG_IGN:
+            signal.signal(each, signal.default_int_handler if each is signal.SIGINT else signal.SIG_DFL)
 
 
 def pytest_report_header() -> list[str]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta, timezone
-from functools import cache
+from functools import cache, lru_cache
 
 SYSTEM_FLAGS = frozenset({"\\Answered", "\\Deleted", "\\Draft", "\\Flagged", "\\Seen"})
 """The flags that every server knows and a client may set; \\Recent is the server's own."""
@@ -99,6 +99,7 @@ def _offset(sign: bytes | None, hours: bytes | None, minutes: bytes | None) -> t
     return timezone(signed) if offset < _DAY else signed
 
 
+@lru_cache(maxsize=4096)  # a message's date is heard up to three times: listed, read, listed on the target
 def parse_date(text: bytes) -> datetime | None:
     """An INTERNALDATE with its zone; None when it is no date. A zone that cannot be keeps the moment, in UTC."""
     match = _DATE.fullmatch(text)

@@ -143,6 +143,7 @@ def _pending_beyond(work: Work, pair: Pair, edge: bytes | None, *, newest: bool)
 def _copy_range(work: Work, span: Range) -> list[Unkept]:
     """One range from intent to outcome. Returns what the target accepted but does not hold."""
     span.rows.sort(key=lambda row: row.source_id)
+    span.place = span.pair.place or span.place  # ranges are cut ahead: what was proved meanwhile is not listed again
     work.hold()
     span.intent = _open(work, span)
     with _keeping_refusals(work, span):

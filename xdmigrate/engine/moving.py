@@ -17,7 +17,7 @@ from functools import partial
 
 from sqlalchemy import Connection
 
-from xdmigrate.engine.copying import RANGE_ITEMS, unclaimed
+from xdmigrate.engine.copying import DOUBTFUL_PASSES, RANGE_ITEMS, unclaimed
 from xdmigrate.engine.elsewhere import Unkept, moved_on
 from xdmigrate.engine.fingerprints import print_of, prints
 from xdmigrate.engine.moves import Arrival, Copy, Move, by_origin, candidates, flag_changes, pair_moves, prove_moves
@@ -71,7 +71,8 @@ def _what_left(work: Work, known: Iterable[FolderRow]) -> Left:
     keys = [FolderIds(row.id, row.account_id) for row in known if row.counts.gone]
     sizes = {key: found for key in keys if (found := work.read(partial(ledger.gone_sizes, folder=key)))}
     in_doubt = work.read(lambda c: doubts.of_mailbox(c, work.mailbox.id)) if sizes else []
-    return Left(sizes, frozenset((doubt.folder_id, doubt.source_id) for doubt in in_doubt))
+    fresh = work.mailbox.passes + DOUBTFUL_PASSES  # what an earlier pass doubted was looked for at that one's end
+    return Left(sizes, frozenset((each.folder_id, each.source_id) for each in in_doubt if each.until_pass >= fresh))
 
 
 def _follow_into(work: Work, pair: Pair, left: Left) -> Iterator[None]:

@@ -168,7 +168,8 @@ def _find(
     for at, open_range in enumerate(ranges):
         for ref in _read(work, open_range, sources.get(open_range.row.path), sizes):
             wanted.append(((at, ref), open_range.contents[ref]))
-            mine[at, ref] = open_range.looks.get(ref, Look(open_range.waiting[ref].base_flags))
+            before = open_range.formers.get(ref, open_range.waiting[ref])  # a moved copy looks as it did before
+            mine[at, ref] = open_range.looks.get(ref, Look(before.base_flags))
     theirs = {ref: Look(head.flags, head.date) for ref, head in unexplained.gained.items()}
     for (at, ref), to in pair_alike(wanted, sorted(free.items()), mine, theirs):
         ranges[at].found[ref] = to
