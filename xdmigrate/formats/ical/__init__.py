@@ -1,0 +1,26 @@
+"""Events, tasks and journal entries (RFC 5545): what they mean, what they are made of, what servers take. Pure.
+
+Content lines and components are ours (`lines`, `components`), so that what is not touched stays to the octet; values
+are read by `icalendar`. Nothing but Unreadable and Unstorable is ever raised, whatever the bytes.
+"""
+
+from xdmigrate.formats.ical.comparison import differences
+from xdmigrate.formats.ical.expansion import occurrences
+from xdmigrate.formats.ical.meaning import digest
+from xdmigrate.formats.ical.objects import split
+from xdmigrate.formats.ical.overview import Outline, outline
+from xdmigrate.formats.ical.people import readdressed, unscheduled, without_people
+from xdmigrate.formats.ical.strict import storable
+
+__all__ = [
+    "Outline",
+    "differences",
+    "digest",
+    "occurrences",
+    "outline",
+    "readdressed",
+    "split",
+    "storable",
+    "unscheduled",
+    "without_people",
+]

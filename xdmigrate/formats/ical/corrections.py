@@ -1,0 +1,148 @@
+"""One line as the standards want it, meaning what it meant: what strict servers refuse, cut or drop as it came in.
+
+Measured: libraries behind servers cut a text at a bare comma, refuse times under VALUE=DATE and dates without it,
+drop a rule with blanks in it, move a COMPLETED that is not in UTC, and refuse a zone that is defined with periods.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import datetime
+
+from xdmigrate.formats.ical.lines import Line, encoded, escaped, made, text_of
+from xdmigrate.formats.ical.rules import rule
+from xdmigrate.formats.ical.times import moment, read
+from xdmigrate.formats.ical.zones import Zones
+from xdmigrate.formats.refusal import Unstorable
+
+_MOMENTS = frozenset({"DTSTART", "DTEND", "DUE", "RECURRENCE-ID", "EXDATE", "RDATE"})
+_TIMES = _MOMENTS | {"COMPLETED", "DURATION", "TRIGGER"}
+_TEXTS = ("SUMMARY", "DESCRIPTION", "LOCATION", "COMMENT", "CONTACT")
+_RULES = ("RRULE", "EXRULE")
+_STAMPS = frozenset({"DTSTAMP", "CREATED", "LAST-MODIFIED"})
+_PARAMETER = r';\s*(?:%s)\s*=((?:"[^"]*"|[^";])*+)'
+_TZID = re.compile(_PARAMETER % "TZID", re.IGNORECASE)
+_VALUE = re.compile(_PARAMETER % "VALUE", re.IGNORECASE)
+_CODING = re.compile(rf"{_PARAMETER % 'ENCODING|CHARSET'}|;\s*QUOTED-PRINTABLE(?=;|\Z)", re.IGNORECASE)
+_ANY = re.compile(r';(?:"[^"]*"|[^";])*+')
+_ESCAPED = re.compile(r'(;\s*[A-Za-z0-9-]+\s*=)((?:\\[^;,"]|[^";,\\])*+\\[;,](?:\\[^"]|[^";,\\])*+)(?=[;,]|\Z)')
+_BACKSLASH, _PLAIN = re.compile(r"\\([^n])"), r"\1"
+_BARE = re.compile(r"(\\.)|([,;])", re.DOTALL)
+_BLANK = re.compile(r"\s+")
+_DATE = re.compile(r"\d{8}")
+
+_VALUES: dict[str, Callable[[str], str]] = {
+    **dict.fromkeys(
+        _TEXTS,
+        lambda value: _BARE.sub(lambda match: match[1] or f"\\{match[2]}", value),
+    ),
+    **dict.fromkeys(_RULES, lambda value: _BLANK.sub("", value).replace("\\", "").strip(";")),
+    **dict.fromkeys(("DURATION", "TRIGGER", "UID"), str.strip),
+    "GEO": lambda value: value.replace("\\", "").strip(),
+}
+"""How values are written."""
+
+
+def corrected(line: Line, zones: Zones, supply: Callable[[str], None]) -> Line:
+    """The line as it is stored. `supply` is told the IANA zones whose definition is missing.
+
+    Raises Unstorable for a time zone that nobody knows, and for times and rules that cannot be read.
+    """
+    if encoded(line) and (line.name in _TEXTS or line.name.startswith("X-")):
+        return made(f"{_CODING.sub('', line.text[: line.colon])}:{escaped(text_of(line))}")
+    line = _parameterised(_readable(line))
+    if line.name == "COMPLETED":
+        return _in_utc(line, zones)
+    if line.name in _MOMENTS | _STAMPS:
+        return _zoned(_typed(line), zones, supply)
+    if line.name == "TRIGGER" and isinstance(read(line.value), datetime) and not line.parameter("VALUE"):
+        return _headed(line, f"{line.text[: line.colon]};VALUE=DATE-TIME")  # section 3.8.6.3
+    return _with(line, _VALUES[line.name](line.value)) if line.name in _VALUES else line
+
+
+def _readable(line: Line) -> Line:
+    """Measured: servers refuse a time that cannot be read, or leave it out, or make another one of it."""
+    if line.name in _RULES:
+        known = not rule(line.value, None).startswith("?")
+    else:
+        known = line.name not in _TIMES or all(map(_time, line.value.split(",")))
+    if not known:
+        raise Unstorable("bad-value", f"its {line.name} cannot be read, and would be lost")
+    return line
+
+
+def _time(value: str) -> bool:
+    return all(read(each) is not None for each in value.split("/"))
+
+
+def _parameterised(line: Line) -> Line:
+    """Parameter values with Apple's backslashes are quoted; what is no parameter says nothing (section 3.2)."""
+    head = line.text[: line.colon]
+    if ";" not in head:
+        return line
+    if line.name.startswith("X-"):
+        head = _ESCAPED.sub(lambda match: f'{match[1]}"{_BACKSLASH.sub(_PLAIN, match[2])}"', head)
+    return _headed(line, _ANY.sub(lambda match: match[0] if "=" in match[0] else "", head))
+
+
+def onset(line: Line) -> Line:
+    """A line of a time zone's definition: onsets are local times, and nothing else (RFC 5545 section 3.6.5)."""
+    if line.name not in ("DTSTART", "RDATE"):
+        return line
+    values = (value.partition("/")[0].strip() for value in line.value.split(","))
+    return _with(_headed(line, line.name), ",".join(value if "T" in value else f"{value}T000000" for value in values))
+
+
+def _with(line: Line, value: str) -> Line:
+    return line if value == line.value else made(line.text[: line.colon + 1] + value)
+
+
+def _headed(line: Line, head: str) -> Line:
+    return line if head == line.text[: line.colon] else made(head + line.text[line.colon :])
+
+
+def _in_utc(line: Line, zones: Zones) -> Line:
+    """RFC 5545 section 3.8.2.1."""
+    found = moment(line, zones)
+    if not _TZID.search(line.text[: line.colon]) or found is None or not str(found).endswith("Z"):
+        return line
+    return made(f"{line.name}:{re.sub('[-:]', '', str(found))}")
+
+
+def _values(line: Line) -> list[str]:
+    return [value.strip() for value in line.value.split(",") if value.strip()]
+
+
+def _typed(line: Line) -> Line:
+    """VALUE as the values are: dates need it, times must not be called dates."""
+    head = line.text[: line.colon]
+    dates = [bool(_DATE.fullmatch(value)) for value in _values(line)]
+    stated = line.parameter("VALUE").upper()
+    if dates and all(dates) and stated != "DATE":
+        head = f"{_VALUE.sub('', head)};VALUE=DATE"
+    elif stated == "DATE" and not any(dates):
+        head = _VALUE.sub("", head)
+    return _headed(_with(line, line.value.strip()), head)
+
+
+def _zoned(line: Line, zones: Zones, supply: Callable[[str], None]) -> Line:
+    """The line with a TZID that is defined, if it needs one."""
+    head = line.text[: line.colon]
+    if not _TZID.search(head):
+        return line
+    tzid = line.parameter("TZID")
+    if not _local(line) or not tzid.strip():
+        return _headed(line, _TZID.sub("", head))
+    if zones.defined(tzid) is not None:
+        return line
+    name = zones.name(tzid)
+    if not name:
+        raise Unstorable("unknown-timezone", "it uses a time zone that it does not define and that nobody knows")
+    supply(name)
+    return _headed(line, _TZID.sub(f";TZID={name}", head)) if name != tzid else line
+
+
+def _local(line: Line) -> bool:
+    """Whether a zone says anything here: dates and UTC have none (RFC 5545 section 3.2.19)."""
+    return any("T" in value.upper() and not value.upper().endswith("Z") for value in _values(line))
