@@ -53,6 +53,8 @@ class Features:
     labels: bool = False  # items of equal identity are one object shown in several folders; else they are copies
     grants: bool = False  # who else may use a folder is told, and can be set; else it is listed for doing by hand
     notes: bool = False  # comments and colours of folders are told, and can be set; else they are listed
+    updates: bool = False  # an item that changed can be written in the place of its copy; else changes are not followed
+    exact_sizes: bool = True  # Head.size is the length of the body; else (0: not told) nothing is decided by it
     idempotency: bool = False  # a second write with the same key is the same item; else reconciled by content
     size_limit: int | None = None  # bytes; None: unknown, found out by refusals
     rewrites: str = ""  # what the store alters in the bytes it is given; empty: it keeps every byte
@@ -78,10 +80,15 @@ class Intent:
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """The target kept the item and gave it this id."""
+    """The target kept the item and gave it this id.
+
+    `version`, of items that change: the one that came with the answer. Where it is told and the item is listed with
+    another one afterwards, the copy is read: the store altered it, or somebody else did.
+    """
 
     ticket: int
     ref: bytes
+    version: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +96,13 @@ class Accepted:
     """The target said yes but told no id; the engine proves it by listing."""
 
     ticket: int
+
+
+CHANGED_THERE = "changed-there"
+"""Quarantine code: somebody changed the copy on the target, and the item changed at the source as well."""
+
+UID_TAKEN = "uid-taken"
+"""Quarantine code: the target holds another item of this UID, and it is not ours to replace."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,8 +132,12 @@ class Writer(Protocol):
     then unknown (the engine reconciles it).
     """
 
-    def put(self, ticket: int, item: Item) -> None:
-        """Take one item; its body is consumed when this returns. May block while too much is under way."""
+    def put(self, ticket: int, item: Item, over: Head | None = None) -> None:
+        """Take one item; its body is consumed when this returns. May block while too much is under way.
+
+        `over` (only with `Features.updates`): the copy that it replaces, as long as that still has this version; else
+        the item is refused with `CHANGED_THERE`. The receipt tells the id that the copy has from then on.
+        """
 
     def poll(self) -> list[Receipt]:
         """Receipts that have arrived since the last call; never blocks."""
@@ -233,6 +251,9 @@ class Auditor(Protocol):
 
     def chunks(self, folder: Folder, ref: bytes) -> Iterator[bytes]:
         """The bytes of one item in order, a piece at a time; nothing when it is gone. For explaining a difference."""
+
+    def whole(self, folder: Folder, refs: Sequence[bytes]) -> Iterator[tuple[bytes, bytes]]:
+        """These items whole, by id, in any order, several in one request where the store can; for all but mail."""
 
     def close(self) -> None: ...
 

@@ -12,7 +12,7 @@ from typing import Self
 
 from xdmigrate.contract import BUFFERED_BODY, Accepted, Receipt, Refused, Stored
 from xdmigrate.errors import ItemRefused, XdmigrateError
-from xdmigrate.model import Folder, Item
+from xdmigrate.model import Folder, Head, Item
 from xdmigrate_imap import grammar, uids
 from xdmigrate_imap.appending import Appender, Batch, Entry, Way
 from xdmigrate_imap.bodies import IN_FLIGHT, hold
@@ -70,7 +70,7 @@ class ImapWriter:
             alarm=terms.alarm,
         )
 
-    def put(self, ticket: int, item: Item) -> None:
+    def put(self, ticket: int, item: Item, over: Head | None = None) -> None:  # noqa: ARG002 -- mail never changes
         self._raise_refusal()
         limit = self._terms.size_limit
         if limit is not None and item.body.size > limit:

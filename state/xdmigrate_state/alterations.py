@@ -80,7 +80,9 @@ def of_plan(c: Connection, plan_id: int) -> list[AlterationRow]:
     """Every altered copy of a plan, by mailbox, folder and id."""
     shown = [column for column in alteration.c if column.name not in {"size", "fingerprint"}]
     wanted = (
-        select(*shown, folder.c.path, folder.c.mailbox_id, mailbox.c.source, mailbox.c.target, item.c.size)
+        select(
+            *shown, folder.c.path, folder.c.kind, folder.c.mailbox_id, mailbox.c.source, mailbox.c.target, item.c.size
+        )
         .join(folder, folder.c.id == alteration.c.folder_id)
         .join(mailbox, mailbox.c.id == folder.c.mailbox_id)
         .join(

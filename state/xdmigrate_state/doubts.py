@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from sqlalchemy import Connection, delete, func, select
 
@@ -13,16 +13,25 @@ from xdmigrate_state.tables import doubt, folder
 
 _CHUNK = 900
 
+NONE: Mapping[bytes, bytes] = {}
+
 
 def add(  # noqa: PLR0917 - a row's columns
-    c: Connection, folder_id: int, place_id: int, refs: Iterable[bytes], floor: bytes, until_pass: int
+    c: Connection,
+    folder_id: int,
+    place_id: int,
+    refs: Iterable[bytes],
+    floor: bytes,
+    until_pass: int,
+    updates: Mapping[bytes, bytes] = NONE,
 ) -> None:
     """Look for twins of these items with ids >= `floor` until the mailbox has completed pass `until_pass`.
 
-    An item that is in doubt already keeps the lower floor and gets the later end.
+    `updates`: the fingerprints of those that were to replace their copies. An item that is in doubt already keeps the
+    lower floor and gets the later end.
     """
     key = {"folder_id": folder_id, "place_id": place_id, "floor": floor, "until_pass": until_pass}
-    rows = [key | {"source_id": ref} for ref in refs]
+    rows = [key | {"source_id": ref, "fingerprint": updates.get(ref)} for ref in refs]
     if not rows:
         return
     new = dialects.insert(c, doubt)
@@ -31,6 +40,7 @@ def add(  # noqa: PLR0917 - a row's columns
         "place_id": new.excluded.place_id,
         "floor": getattr(func, least)(doubt.c.floor, new.excluded.floor),
         "until_pass": getattr(func, greatest)(doubt.c.until_pass, new.excluded.until_pass),
+        "fingerprint": new.excluded.fingerprint,
     }
     c.execute(new.on_conflict_do_update(index_elements=[doubt.c.folder_id, doubt.c.source_id], set_=longer), rows)
 

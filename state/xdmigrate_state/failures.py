@@ -19,6 +19,9 @@ DETAIL_LENGTH = 300
 BEYOND_REPAIR = frozenset({"too-big", "bad-flag", "bad-id", "unreadable", "gone", "not-kept"})
 """Reasons that no change of an item's bytes removes."""
 
+MAIL = "mail"
+"""The one kind of data whose items can be repaired."""
+
 _CHUNK = 900
 _ORDERED = 4  # bytes of an id that people read as a number, e.g. a UID
 _SHORT = re.compile(r"([0-9]{1,18})\.(?:x((?:[0-9a-f]{2})*)|([0-9a-f]{1,8}))")
@@ -57,7 +60,8 @@ def count_open(c: Connection, mailbox_id: int, *, repair: bool = False) -> int:
     """How many failed items of a mailbox nobody has accepted; with `repair`, without those that may yet be repaired."""
     wanted = select(func.count()).select_from(failure).join(folder, folder.c.id == failure.c.folder_id)
     unaccepted = wanted.where(folder.c.mailbox_id == mailbox_id, failure.c.accepted_at.is_(None))
-    return c.execute(unaccepted.where(~_repairable()) if repair else unaccepted).scalar_one()
+    mendable = _repairable() & (folder.c.kind == MAIL)
+    return c.execute(unaccepted.where(~mendable) if repair else unaccepted).scalar_one()
 
 
 def repairable(c: Connection, folder_id: int) -> list[bytes]:
@@ -131,7 +135,9 @@ def release(c: Connection, folder_id: int, refs: Iterable[bytes]) -> None:
 
 def _rows() -> Select[*tuple[Any, ...]]:
     return (
-        select(failure, folder.c.path, folder.c.mailbox_id, mailbox.c.source, mailbox.c.target, item.c.size)
+        select(
+            failure, folder.c.path, folder.c.kind, folder.c.mailbox_id, mailbox.c.source, mailbox.c.target, item.c.size
+        )
         .join(folder, folder.c.id == failure.c.folder_id)
         .join(mailbox, mailbox.c.id == folder.c.mailbox_id)
         .join(

@@ -22,10 +22,12 @@ def open(  # noqa: A001, PLR0917 - read as intents.open; a row's columns
     octets: int,
     now: float,
     former: tuple[int, Sequence[bytes]] | None = None,
+    contents: Sequence[bytes] = (),
 ) -> int:
     """Record a range and return its id, which is never used again. It must be committed before the range is sent.
 
-    `former`, of a move: the folder and the source ids whose copies are moved, in the order of `refs`.
+    `former`, of a move: the folder and the source ids whose copies are moved, in the order of `refs`. `contents`, of
+    items that change: the fingerprints of what is written, in the same order.
     """
     values = {
         "folder_id": folder_id,
@@ -37,6 +39,7 @@ def open(  # noqa: A001, PLR0917 - read as intents.open; a row's columns
         "opened_at": now,
         "former_folder_id": former[0] if former else None,
         "former_refs": pack(former[1]) if former else None,
+        "contents": pack(contents) if contents else None,
     }
     return int(c.execute(insert(intent).values(values).returning(intent.c.id)).scalar_one())
 
@@ -62,4 +65,5 @@ def _intent(row: Row[*tuple[Any, ...]]) -> IntentRow:
     values = dict(row._mapping)
     values["refs"] = unpack(values["refs"])
     values["former_refs"] = unpack(values["former_refs"]) if values["former_refs"] else []
+    values["contents"] = unpack(values["contents"]) if values["contents"] else []
     return IntentRow(**values)

@@ -6,7 +6,7 @@ Every function that changes rows changes the folder's counters with them.
 
 from xdmigrate_state.counters import recount
 from xdmigrate_state.ledger_links import back, gone, hand_over, rebase, relink, resize, transfer
-from xdmigrate_state.ledger_outcomes import add, refilter, reopen, retire, settle, withdraw
+from xdmigrate_state.ledger_outcomes import add, link, refilter, renew, reopen, retire, settle, withdraw
 from xdmigrate_state.ledger_reads import (
     by_refs,
     by_targets,
@@ -14,18 +14,19 @@ from xdmigrate_state.ledger_reads import (
     gone_by_size,
     gone_copies,
     gone_sizes,
-    live_by_size,
     pending,
     pending_sizes,
     scan,
+    uncopied,
 )
-from xdmigrate_state.rows import FolderIds, FolderKey, ItemRow, NewItem, Settled
+from xdmigrate_state.rows import FolderIds, FolderKey, ItemRow, NewItem, Renewal, Settled
 
 __all__ = [
     "FolderIds",
     "FolderKey",
     "ItemRow",
     "NewItem",
+    "Renewal",
     "Settled",
     "add",
     "back",
@@ -37,18 +38,20 @@ __all__ = [
     "gone_copies",
     "gone_sizes",
     "hand_over",
-    "live_by_size",
+    "link",
     "pending",
     "pending_sizes",
     "rebase",
     "recount",
     "refilter",
     "relink",
+    "renew",
     "reopen",
     "resize",
     "retire",
     "scan",
     "settle",
     "transfer",
+    "uncopied",
     "withdraw",
 ]

@@ -15,7 +15,7 @@ from xdmigrate_state.packing import batched
 from xdmigrate_state.rows import FolderKey, Standing
 from xdmigrate_state.tables import alteration, doubt, failure, identity, item, merged_into
 
-_LINKED = frozenset({int(Outcome.COPIED), int(Outcome.PRESENT)})
+NONE: Mapping[bytes, bytes] = {}
 
 
 def gone(c: Connection, folder: FolderKey, refs: Iterable[bytes]) -> int:
@@ -41,22 +41,26 @@ def rebase(c: Connection, folder: FolderKey, rows: Sequence[tuple[bytes, frozens
     replace(c, folder, changes, "base_flags")
 
 
-def relink(c: Connection, folder: FolderKey, rows: Sequence[tuple[bytes, int, bytes]]) -> None:
-    """Copied and present items (source id, place, target id) have another target id, e.g. under a new validity.
+def relink(
+    c: Connection, folder: FolderKey, rows: Sequence[tuple[bytes, int, bytes]], versions: Mapping[bytes, bytes] = NONE
+) -> None:
+    """Items that have a copy (source id, place, target id) have it under another id, e.g. under a new validity.
 
-    Raises ValueError for an item without a link, IntegrityError when two items would claim one target item.
+    `versions` of the copies, by their new ids; one whose version was unknown keeps it so. Raises ValueError for an item
+    without a link, IntegrityError when two items would claim one target item.
     """
     held = load(c, folder, (ref for ref, _, _ in rows))
     changes = []
     for ref, place_id, target_id in rows:
         row = held.get(ref)
-        if row is None or row.outcome not in _LINKED:
+        if row is None or row.target_id is None:
             raise ValueError(f"item {ref.hex()} has no link to change")
-        changes.append((row, row._replace(place_id=place_id, target_id=target_id)))
+        version = versions.get(target_id) if row.target_version else None
+        changes.append((row, row._replace(place_id=place_id, target_id=target_id, target_version=version)))
     merges.follow(c, _moved(changes))
     for chunk in batched((ref for ref, _, _ in rows), CHUNK):  # let go first: ids may be exchanged among the rows
         c.execute(update(item).where(within(folder), item.c.source_id.in_(chunk)).values(target_id=None))
-    replace(c, folder, changes, "place_id", "target_id")
+    replace(c, folder, changes, "place_id", "target_id", "target_version")
 
 
 def _moved(changes: Iterable[Change]) -> dict[Standing, Standing]:

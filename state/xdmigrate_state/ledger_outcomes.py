@@ -10,16 +10,18 @@ from xdmigrate.model import Outcome
 from xdmigrate_state import alterations, failures, identities, merges, words
 from xdmigrate_state.ledger_rows import CHUNK, Change, Held, load, remove, replace, store_new, within
 from xdmigrate_state.packing import flags_text
-from xdmigrate_state.rows import FolderKey, NewItem, Settled, Standing
+from xdmigrate_state.rows import FolderKey, NewItem, Renewal, Settled, Standing
 from xdmigrate_state.tables import folder as folder_table
 from xdmigrate_state.tables import item
 
 _PENDING, _FAILED, _FILTERED = int(Outcome.PENDING), int(Outcome.FAILED), int(Outcome.FILTERED)
-_MERGED = int(Outcome.MERGED)
+_MERGED, _COPIED, _PRESENT = int(Outcome.MERGED), int(Outcome.COPIED), int(Outcome.PRESENT)
 _LINKED = frozenset({int(Outcome.COPIED), int(Outcome.PRESENT)})
 _UNDECIDED = frozenset({_PENDING, _FAILED})
-_SETTLED = ("outcome", "size", "fingerprint", "place_id", "target_id", "base_flags", "note")
-_OPENED = ("outcome", "place_id", "target_id", "note")
+_LINK = ("place_id", "target_id", "target_version")
+_SETTLED = ("outcome", "size", "fingerprint", "base_flags", "base_version", "note", *_LINK)
+_OPENED = ("outcome", "note", *_LINK)
+_RENEWED = ("outcome", "size", "base_version", "note")
 
 
 def add(c: Connection, folder: FolderKey, rows: Sequence[NewItem]) -> None:
@@ -48,7 +50,7 @@ def add(c: Connection, folder: FolderKey, rows: Sequence[NewItem]) -> None:
 
 
 def settle(c: Connection, folder: FolderKey, rows: Sequence[Settled], now: float) -> None:
-    """Give pending (or failed) items their outcome.
+    """Give pending (or failed) items their outcome. An update that fails keeps its link to the outdated copy.
 
     Copied and present need the place and the id that prove them. A row that has such an outcome never changes: the
     same proof again does nothing, another one raises ValueError, as does an item that the ledger does not know.
@@ -69,24 +71,68 @@ def settle(c: Connection, folder: FolderKey, rows: Sequence[Settled], now: float
 
 
 def reopen(c: Connection, folder: FolderKey, refs: Iterable[bytes]) -> int:
-    """Make items pending again, whatever became of them; returns how many did. Unknown and pending ones are left.
+    """Make items pending again, whatever became of them; returns how many did. They have no copy any more.
 
-    What was merged into their copies is pending again, too.
+    Unknown ones are left, and pending ones that have none. What was merged into their copies is pending again, too.
     """
     held = load(c, folder, refs)
     changes = [
-        (row, row._replace(outcome=_PENDING, place_id=None, target_id=None, note=None))
+        (row, row._replace(outcome=_PENDING, place_id=None, target_id=None, target_version=None, note=None))
         for row in held.values()
-        if row.outcome != _PENDING
+        if row.outcome != _PENDING or row.target_id is not None
     ]
     replace(c, folder, changes, *_OPENED)
     failures.release(c, folder.id, [row.source_id for row, _ in changes if row.outcome == _FAILED])
     alterations.release(c, folder.id, [row.source_id for row, _ in changes if row.outcome != _FAILED])
     merges.release(c, folder, [row.source_id for row, _ in changes if row.outcome == _MERGED])
-    lost = [Standing(row.place_id, row.target_id) for row, _ in changes if row.place_id and row.target_id]
-    for other, merged in merges.dependents(c, lost).items():
-        reopen(c, other, merged)
+    _reopen_dependents(c, [row for row, _ in changes])
     return len(changes)
+
+
+def _reopen_dependents(c: Connection, lost: Iterable[Held]) -> None:
+    """What was merged into these copies stands for nothing any more."""
+    standings = [Standing(row.place_id, row.target_id) for row in lost if row.place_id and row.target_id]
+    for other, merged in merges.dependents(c, standings).items():
+        reopen(c, other, merged)
+
+
+def renew(c: Connection, folder: FolderKey, rows: Iterable[Renewal]) -> int:
+    """Items that changed at the source are pending with their new size and version; returns how many are known.
+
+    A copy keeps its link and the fingerprint of what it holds: the pending row is an update of it.
+    """
+    told = {row.source_id: row for row in rows}
+    held = load(c, folder, told)
+    changes = [
+        (row, row._replace(outcome=_PENDING, size=told[ref].size, base_version=told[ref].version or None, note=None))
+        for ref, row in held.items()
+    ]
+    replace(c, folder, changes, *_RENEWED)
+    failures.release(c, folder.id, [row.source_id for row, _ in changes if row.outcome == _FAILED])
+    merges.release(c, folder, [row.source_id for row, _ in changes if row.outcome == _MERGED])
+    _reopen_dependents(c, [row for row, _ in changes if row.outcome in _LINKED])
+    return len(changes)
+
+
+def link(c: Connection, folder: FolderKey, rows: Sequence[Settled]) -> None:
+    """Pending items have a copy on the target after all, of an earlier version of theirs: they become updates.
+
+    Raises ValueError for an item that is not pending, or has another copy.
+    """
+    held = load(c, folder, (row.source_id for row in rows))
+    changes = []
+    for row in rows:
+        before = _known(held, row.source_id)
+        if before.outcome != _PENDING or before.target_id not in (None, row.target_id):
+            raise ValueError(f"item {row.source_id.hex()} is not waiting for a copy")
+        after = before._replace(
+            place_id=row.place_id,
+            target_id=row.target_id,
+            target_version=row.target_version or None,
+            fingerprint=row.fingerprint,
+        )
+        changes.append((before, after))
+    replace(c, folder, changes, "fingerprint", *_LINK)
 
 
 def refilter(c: Connection, folder: FolderKey, refs: Iterable[bytes], note: str) -> int:
@@ -96,7 +142,7 @@ def refilter(c: Connection, folder: FolderKey, refs: Iterable[bytes], note: str)
     changes = [
         (row, row._replace(outcome=_FILTERED, note=number))
         for row in held.values()
-        if row.outcome in _UNDECIDED or (row.outcome == _FILTERED and row.note != number)
+        if (row.outcome in _UNDECIDED and row.target_id is None) or (row.outcome == _FILTERED and row.note != number)
     ]
     replace(c, folder, changes, "outcome", "note")
     failures.release(c, folder.id, [row.source_id for row, _ in changes if row.outcome == _FAILED])
@@ -104,12 +150,25 @@ def refilter(c: Connection, folder: FolderKey, refs: Iterable[bytes], note: str)
 
 
 def withdraw(c: Connection, folder: FolderKey, refs: Iterable[bytes]) -> int:
-    """Forget pending and failed items that vanished at the source before they were copied; returns how many."""
+    """Forget pending and failed items that vanished at the source before they were copied; returns how many.
+
+    One that has a copy is on the target in an earlier version: it is copied again, and gone at the source.
+    """
     rows = [row for row in load(c, folder, refs).values() if row.outcome in _UNDECIDED]
     failures.release(c, folder.id, [row.source_id for row in rows if row.outcome == _FAILED])
-    identities.forget(c, folder, [row.source_id for row in rows])
-    remove(c, folder, rows)
+    never = [row for row in rows if row.target_id is None]
+    identities.forget(c, folder, [row.source_id for row in never])
+    remove(c, folder, never)
+    stay = [
+        (row, row._replace(outcome=_as_linked(row), gone=True, note=None)) for row in rows if row.target_id is not None
+    ]
+    replace(c, folder, stay, "outcome", "gone", "note")
     return len(rows)
+
+
+def _as_linked(row: Held) -> int:
+    """The outcome of a row that has a copy: one whose version is unknown is not ours, it was there before."""
+    return _PRESENT if row.target_version is None else _COPIED
 
 
 def retire(c: Connection, folder: FolderKey) -> None:
@@ -132,24 +191,25 @@ def _settled(
 ) -> Held | None:
     """The row's new form, or None when it has the outcome already."""
     outcome = int(row.outcome)
-    linked = outcome in _LINKED
-    if outcome in (_PENDING, _FILTERED) or (linked and (row.place_id is None or row.target_id is None)):
+    proved = outcome in _LINKED
+    if outcome in (_PENDING, _FILTERED) or (proved and (row.place_id is None or row.target_id is None)):
         raise ValueError(f"{row.outcome.name.lower()} without proof: item {row.source_id.hex()}")
     if before.outcome not in _UNDECIDED:
         _demand_same(before, row)
         return None
-    return Held(
-        source_id=before.source_id,
+    settled = before._replace(
         outcome=outcome,
-        gone=before.gone,
         size=before.size if row.size is None else row.size,
         fingerprint=before.fingerprint if row.fingerprint is None else row.fingerprint,
-        place_id=row.place_id if linked else None,
-        target_id=row.target_id if linked else None,
         base_flags=before.base_flags if row.flags is None else flags[row.flags],
-        base_version=before.base_version,
+        base_version=before.base_version if row.version is None else row.version or None,
         note=notes[row.reason] if row.reason and outcome == _FAILED else None,
     )
+    if outcome == _FAILED:
+        return settled  # the copy of an update that failed stays what it is
+    if not proved:
+        return settled._replace(place_id=None, target_id=None, target_version=None)
+    return settled._replace(place_id=row.place_id, target_id=row.target_id, target_version=row.target_version or None)
 
 
 def _demand_same(before: Held, row: Settled) -> None:

@@ -23,6 +23,7 @@ _GONE_AND_KNOWN = (
     & item.c.target_id.is_not(None)
     & item.c.fingerprint.is_not(None)
 )
+_UNCOPIED = (item.c.outcome == int(Outcome.PENDING)) & item.c.target_id.is_(None)
 
 
 def scan(c: Connection, folder: FolderKey, after: bytes = b"", limit: int = 5000) -> list[ItemRow]:
@@ -51,8 +52,8 @@ def pending(
 
 
 def pending_sizes(c: Connection, folder: FolderKey) -> Counter[int]:
-    """How many rows without an outcome there are of each size."""
-    wanted = select(item.c.size, func.count()).where(within(folder), item.c.outcome == int(Outcome.PENDING))
+    """How many rows without an outcome and without a copy there are of each size."""
+    wanted = select(item.c.size, func.count()).where(within(folder), _UNCOPIED)
     return Counter({row[0]: row[1] for row in c.execute(wanted.group_by(item.c.size))})
 
 
@@ -79,15 +80,14 @@ def by_targets(c: Connection, account_id: int, place_id: int, after: bytes = b""
     return _items(c, wanted.order_by(item.c.target_id).limit(limit))
 
 
-def live_by_size(
-    c: Connection, folder: FolderKey, sizes: Collection[int], outcomes: Collection[Outcome]
-) -> list[ItemRow]:
-    """Rows with one of these outcomes and sizes whose source item is still there, ascending by source id."""
+def uncopied(c: Connection, folder: FolderKey, sizes: Collection[int] | None = None) -> list[ItemRow]:
+    """Pending rows of these sizes (None: of any) that have no copy and whose source item is there, by source id."""
+    live = select(item).where(within(folder), _UNCOPIED, ~item.c.gone)
+    if sizes is None:
+        return _items(c, live.order_by(item.c.source_id))
     found: list[ItemRow] = []
-    numbers = [int(outcome) for outcome in outcomes]
     for chunk in batched(sorted(sizes), CHUNK):
-        live = within(folder) & item.c.outcome.in_(numbers) & item.c.size.in_(chunk) & ~item.c.gone
-        found += _items(c, select(item).where(live))
+        found += _items(c, live.where(item.c.size.in_(chunk)))
     return sorted(found, key=lambda row: row.source_id)
 
 
@@ -103,8 +103,10 @@ def gone_sizes(c: Connection, folder: FolderKey) -> set[int]:
     return set(c.execute(select(item.c.size).where(within(folder), _GONE_AND_KNOWN).distinct()).scalars())
 
 
-def gone_by_size(c: Connection, folder: FolderKey, sizes: Collection[int]) -> list[ItemRow]:
-    """Copied rows of these sizes whose source item is gone since and whose content is known, by source id."""
+def gone_by_size(c: Connection, folder: FolderKey, sizes: Collection[int] | None) -> list[ItemRow]:
+    """Copied rows of these sizes (None: of any) whose source item is gone since and whose content is known."""
+    if sizes is None:
+        return _items(c, select(item).where(within(folder), _GONE_AND_KNOWN).order_by(item.c.source_id))
     found: list[ItemRow] = []
     for chunk in batched(sorted(sizes), CHUNK):
         found += _items(c, select(item).where(within(folder), _GONE_AND_KNOWN, item.c.size.in_(chunk)))
@@ -129,6 +131,7 @@ def _items(c: Connection, wanted: Select[*tuple[Any, ...]]) -> list[ItemRow]:
             base_flags=flags.get(row[9], _NO_FLAGS),
             base_version=row[10] or b"",
             note="" if row[11] is None else texts[row[11]],
+            target_version=row[12] or b"",
         )
         for row in rows
     ]

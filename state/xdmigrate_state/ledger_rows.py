@@ -31,6 +31,7 @@ class Held(NamedTuple):
     base_flags: int | None
     base_version: bytes | None
     note: int | None
+    target_version: bytes | None = None
 
 
 Change = tuple[Held, Held]

@@ -131,8 +131,13 @@ def owners(c: Connection, account_id: int, standings: Iterable[Standing]) -> dic
     return found
 
 
-def candidates(c: Connection, account_id: int, place_id: int, mailbox_id: int, sizes: Collection[int]) -> list[Claimed]:
-    """What other mailboxes have in a place, of these sizes, and nothing of this mailbox relies on; by target id."""
+def candidates(
+    c: Connection, account_id: int, place_id: int, mailbox_id: int, sizes: Collection[int] | None
+) -> list[Claimed]:
+    """What other mailboxes have in a place, of these sizes (None: of any), and nothing of this mailbox relies on.
+
+    By target id.
+    """
     mine = select(folder_table.c.id).where(folder_table.c.mailbox_id == mailbox_id)
     relied = select(merged_into.c.target_id).where(
         merged_into.c.place_id == place_id, merged_into.c.folder_id.in_(mine)
@@ -146,6 +151,10 @@ def candidates(c: Connection, account_id: int, place_id: int, mailbox_id: int, s
         item.c.target_id.not_in(relied),
     )
     found: list[Claimed] = []
-    for chunk in batched(sorted(sizes), _CHUNK):
-        found += [Claimed(*row) for row in c.execute(wanted.where(item.c.size.in_(chunk)))]
+    for some in (
+        [wanted]
+        if sizes is None
+        else (wanted.where(item.c.size.in_(chunk)) for chunk in batched(sorted(sizes), _CHUNK))
+    ):
+        found += [Claimed(*row) for row in c.execute(some)]
     return sorted(found, key=lambda claimed: claimed.target_id)

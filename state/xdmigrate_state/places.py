@@ -15,10 +15,11 @@ from xdmigrate_state.tables import place
 _COLUMNS = [column for column in place.c if column is not place.c.baseline_ids]  # that one may be large
 
 
-def find(c: Connection, account_id: int, path: Path, validity: int) -> PlaceRow | None:
-    """The place at this path under this validity, unless it was superseded."""
+def find(c: Connection, account_id: int, path: Path, validity: int, *, kind: str) -> PlaceRow | None:
+    """The place of this kind at this path under this validity, unless it was superseded."""
     wanted = select(*_COLUMNS).where(
         place.c.account_id == account_id,
+        place.c.kind == kind,
         place.c.path == path_text(path),
         place.c.validity == validity,
         place.c.superseded.is_(False),
@@ -27,10 +28,12 @@ def find(c: Connection, account_id: int, path: Path, validity: int) -> PlaceRow 
     return None if row is None else _place(row)
 
 
-def at(c: Connection, account_id: int, path: Path) -> PlaceRow | None:
-    """The place at this path that is not superseded, whatever its validity."""
-    here = place.c.account_id == account_id, place.c.path == path_text(path), place.c.superseded.is_(False)
-    row = c.execute(select(*_COLUMNS).where(*here).order_by(place.c.id.desc()).limit(1)).one_or_none()
+def at(c: Connection, account_id: int, path: Path, *, kind: str) -> PlaceRow | None:
+    """The place of this kind at this path that is not superseded, whatever its validity."""
+    here = place.c.account_id == account_id, place.c.path == path_text(path), place.c.kind == kind
+    row = c.execute(
+        select(*_COLUMNS).where(*here, place.c.superseded.is_(False)).order_by(place.c.id.desc()).limit(1)
+    ).one_or_none()
     return None if row is None else _place(row)
 
 

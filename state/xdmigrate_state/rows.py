@@ -187,11 +187,21 @@ class Settled:
     flags: frozenset[str] | None = None
     reason: str = ""
     detail: str = ""
+    version: bytes | None = None  # of the source item whose bytes were written
+    target_version: bytes | None = None  # of the copy; None, unlike the others: not known
+
+
+class Renewal(NamedTuple):
+    """A source item that changed: its size and version now."""
+
+    source_id: bytes
+    size: int
+    version: bytes
 
 
 @dataclass(frozen=True, slots=True)
 class ItemRow:
-    """One row of the ledger."""
+    """One row of the ledger. A pending or failed one with a target id is an update: it has a copy that is outdated."""
 
     account_id: int
     folder_id: int
@@ -205,6 +215,7 @@ class ItemRow:
     base_flags: frozenset[str]
     base_version: bytes
     note: str
+    target_version: bytes = b""  # of the copy as we wrote it; empty: unknown, as that of an adopted item is
 
 
 class Claimed(NamedTuple):
@@ -243,6 +254,7 @@ class IntentRow:
     opened_at: float
     former_folder_id: int | None = None  # a move: the folder whose rows the copies belonged to
     former_refs: list[bytes] = field(default_factory=list)  # a move: the source ids there, in the order of `refs`
+    contents: list[bytes] = field(default_factory=list)  # fingerprints of what is written, in the order of `refs`
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,6 +266,7 @@ class DoubtRow:
     place_id: int
     floor: bytes
     until_pass: int
+    fingerprint: bytes | None = None  # of an update: what was sent the first time
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,6 +283,7 @@ class FailureRow:
     accepted_at: float | None
     accepted_why: str
     path: Path
+    kind: str
     mailbox_id: int
     source: str
     target: str
@@ -310,6 +324,7 @@ class AlterationRow:
     accepted_at: float | None
     accepted_why: str
     path: Path
+    kind: str
     mailbox_id: int
     source: str
     target: str

@@ -159,6 +159,7 @@ item = Table(
     Column("base_flags", Integer),  # word
     Column("base_version", LargeBinary),
     Column("note", Integer),  # word: scope hash of a filtered row, reason of a failed one
+    Column("target_version", LargeBinary),  # of the copy as we wrote it; NULL: unknown, or the target tells none
     sqlite_with_rowid=False,
     postgresql_partition_by="HASH (account_id)",
 )
@@ -221,6 +222,7 @@ doubt = Table(
     Column("place_id", ForeignKey("place.id"), nullable=False),
     Column("floor", LargeBinary, nullable=False),  # a twin's id is >= this
     Column("until_pass", Integer, nullable=False),  # looked for until the mailbox has completed this many passes
+    Column("fingerprint", LargeBinary),  # of what was sent in the place of a copy; NULL: it was sent as a new item
 )
 
 merged_into = Table(
@@ -273,6 +275,7 @@ intent = Table(
     Column("opened_at", Float, nullable=False),
     Column("former_folder_id", Integer),  # of a move: the folder whose rows the copies belonged to; NULL: a copy
     Column("former_refs", LargeBinary),  # of a move: the source ids there, packed, in the order of `refs`
+    Column("contents", LargeBinary),  # fingerprints of what is written, in the order of `refs`; NULL: not known before
     sqlite_autoincrement=True,
 )
 

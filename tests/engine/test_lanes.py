@@ -18,7 +18,7 @@ import pytest
 from tests.conftest import FULL
 from tests.engine.world import FOREVER, World
 from xdmigrate.contract import Source, Target
-from xdmigrate.engine import copying, lanes
+from xdmigrate.engine import closing, copying, lanes
 from xdmigrate.engine.advance import Advancer, Verdict
 from xdmigrate.engine.context import Policy
 from xdmigrate.engine.elsewhere import Unkept
@@ -109,7 +109,7 @@ def test_lanes_share_one_mailbox(world: World, monkeypatch: pytest.MonkeyPatch) 
     ready = threading.Barrier(2)
     copy_range = copying._copy_range
 
-    def watched(work: Work, span: copying.Range) -> list[Unkept]:
+    def watched(work: Work, span: closing.Range) -> list[Unkept]:
         name = threading.current_thread().name
         if name not in seen and len(seen) < 2:
             seen.add(name)
@@ -174,12 +174,12 @@ def test_a_stop_while_a_borrowed_lane_is_still_at_work_completes_no_pass(
     """The first lane has run out of ranges; another one is in its last and is cut short."""
     stop, copy_range = threading.Event(), copying._copy_range
 
-    def cut_short(work: Work, span: copying.Range) -> list[Unkept]:
+    def cut_short(work: Work, span: closing.Range) -> list[Unkept]:
         if threading.current_thread().name.startswith("lane-"):
             stop.wait(20)  # until the first lane waits for this one
         return copy_range(work, span)
 
-    class Waits(lanes.Lanes[copying.Range]):
+    class Waits(lanes.Lanes[closing.Range]):
         def finish(self) -> None:
             stop.set()
             super().finish()

@@ -13,7 +13,7 @@ import pytest
 from tests.engine.world import FOREVER, USER, World
 from xdmigrate.engine import moving
 from xdmigrate.engine.advance import Advancer, Verdict
-from xdmigrate.engine.context import Policy
+from xdmigrate.engine.context import Leg, Policy
 from xdmigrate.engine.scope import Scope
 from xdmigrate.errors import AccessDenied, Throttled
 from xdmigrate.model import Kind, Login, Path
@@ -290,12 +290,12 @@ def test_a_dry_run_predicts_moves(tmp_path: FilePath) -> None:
     login = Login(USER, USER, "secret-old"), Login(USER, USER, "secret-new")
     target = DryRunTarget(MemoryTarget(world.new_server.log_in(login[1])))
     with scratch_copy(world.db, "contoso") as scratch:
-        context = replace(
-            world.context(),
-            db=scratch,
-            source=lambda _mailbox: DryRunSource(MemorySource(world.old_server.log_in(login[0]))),
-            target=lambda _mailbox: target,
+        leg = Leg(
+            world.kinds,
+            lambda _mailbox: DryRunSource(MemorySource(world.old_server.log_in(login[0]))),
+            lambda _mailbox: target,
         )
+        context = replace(world.context(), db=scratch, legs=(leg,))
         assert Advancer(context).advance(world.mailbox_id, FOREVER).verdict is Verdict.DONE
     told = target.prediction.folders
     assert [(path, one.moved, one.items) for path, one in told.items() if one.moved or one.items] == [(DONE, 4, 0)]

@@ -10,11 +10,11 @@ from pathlib import Path as FilePath
 
 from xdmigrate.contract import Source, Target
 from xdmigrate.engine.advance import Advancer, Step, Verdict
-from xdmigrate.engine.context import Context, Lender, Policy
+from xdmigrate.engine.context import Context, Leg, Lender, Policy
 from xdmigrate.engine.scope import Scope
 from xdmigrate.engine.verification.audit import Depth
 from xdmigrate.engine.verification.verify import verify
-from xdmigrate.model import Login, Path
+from xdmigrate.model import Kind, Login, Path
 from xdmigrate.report.verdicts import MailboxVerdict
 from xdmigrate.testing.faults import Faults, FaultySource, FaultyTarget
 from xdmigrate.testing.memory.auditor import MemoryAuditor
@@ -70,6 +70,7 @@ class World:
         self.source_faults = no_faults()
         self.target_faults = no_faults()
         self.lender: Lender | None = None
+        self.kinds = frozenset(Kind)
         row = self.db.write(lambda c: plans.save(c, "contoso", home / "contoso.yaml", "0", {}, self.clock.now()))
         self.plan_id = row.id
         self.mailbox_id = self.add_mailbox(USER, USER)
@@ -97,10 +98,8 @@ class World:
             db=self.db,
             plan_id=self.plan_id,
             policy=self.policy,
-            source=self.source,
-            target=self.target,
+            legs=(Leg(self.kinds, self.source, self.target, self.lender),),
             clock=self.clock,
-            lender=self.lender,
         )
 
     def source(self, mailbox: MailboxRow) -> Source:
@@ -139,7 +138,9 @@ class World:
             row = self.db.read(partial(folders.get, folder_id=failure.folder_id))
             self.db.write(partial(ledger.reopen, folder=row, refs=[failure.source_id]))
 
-    def verify(self, *, full: bool = True, mailbox_id: int | None = None) -> MailboxVerdict:
+    def verify(
+        self, *, full: bool = True, mailbox_id: int | None = None, kinds: frozenset[Kind] | None = None
+    ) -> MailboxVerdict:
         mailbox = self.db.read(lambda c: mailboxes.get(c, mailbox_id or self.mailbox_id))
         source = MemoryAuditor(self.old_server.log_in(Login(mailbox.source, mailbox.source, "secret-old")))
         target = MemoryAuditor(self.new_server.log_in(Login(mailbox.target, mailbox.target, "secret-new")))
@@ -153,6 +154,7 @@ class World:
             features=features,
             depth=Depth(full=full),
             altered=self._record,
+            kinds=kinds or self.kinds,
         )
 
     def _record(self, folder_id: int, found: Sequence[Altered]) -> None:

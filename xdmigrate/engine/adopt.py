@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 
 from sqlalchemy import Connection
 
-from xdmigrate.engine.copying import unclaimed
-from xdmigrate.engine.fingerprints import Print, prints
-from xdmigrate.engine.match import Look, by_size, pair_alike
+from xdmigrate.engine.closing import unclaimed
+from xdmigrate.engine.fingerprints import ENTRY, Print, of_entry, prints
+from xdmigrate.engine.match import Look, by_content, by_size, pair_alike
 from xdmigrate.engine.work import Pair, Work
 from xdmigrate.model import FlagChange, Folder, Head, Outcome
 from xdmigrate_state import folders, intents, ledger
@@ -17,6 +18,9 @@ from xdmigrate_state.rows import FolderRow, ItemRow, PlaceRow, Settled
 
 DEDUPE = "dedupe"
 """The wish of mailboxes that go to one place and share equal items there."""
+
+TRIED = 5
+"""Bodies of each side that are read to see whether the sizes that a store tells are true."""
 
 
 def adopt(work: Work, pair: Pair) -> Iterator[None]:
@@ -27,13 +31,54 @@ def adopt(work: Work, pair: Pair) -> Iterator[None]:
     """
     if pair.place is None or pair.target is None or not _anything_new(work, pair, pair.place, pair.target):
         return
-    free = _unclaimed(work, pair.row, pair.place, pair.target)
-    wanted = work.read(lambda c: ledger.live_by_size(c, pair.row, {head.size for head in free}, {Outcome.PENDING}))
-    for rows, heads in by_size(wanted, free):
-        _adopt_alike(work, pair, pair.target, rows, heads)
-        yield
+    free = {head.ref: head for head in _unclaimed(work, pair.row, pair.place, pair.target)}
+    sized = work.sized(pair.folder.kind)
+    if sized:
+        yield from _adopt_by_size(work, pair, pair.target, free)
+    if not sized or (not pair.row.adopted and _estimated(work, pair, pair.target, free)):
+        yield from _adopt_by_content(work, pair, pair.target, free)
     if not pair.row.adopted:
         work.checkpoint(lambda c: folders.set_adopted(c, pair.row.id, adopted=True))
+
+
+def _adopt_by_size(work: Work, pair: Pair, folder: Folder, free: dict[bytes, Head]) -> Iterator[None]:
+    """Only what has an equally large item on the other side is read. What is claimed is no longer free."""
+    wanted = work.read(lambda c: ledger.uncopied(c, pair.row, {head.size for head in free.values()}))
+    for rows, heads in by_size(wanted, list(free.values())):
+        mine = dict(prints(work.source, pair.folder, [row.source_id for row in rows]))
+        theirs = dict(prints(work.target, folder, [head.ref for head in heads]))
+        _adopt_alike(work, pair, folder, Candidates(rows, {head.ref: head for head in heads}, mine, theirs), free)
+        yield
+
+
+def _adopt_by_content(work: Work, pair: Pair, folder: Folder, free: dict[bytes, Head]) -> Iterator[None]:
+    """Everything that is left on both sides is read."""
+    waiting = [row.source_id for row in work.read(lambda c: ledger.uncopied(c, pair.row))] if free else []
+    if not waiting:
+        return
+    mine = [content.entry(ref) for ref, content in prints(work.source, pair.folder, waiting)]
+    theirs = [content.entry(ref) for ref, content in prints(work.target, folder, list(free))]
+    for left, right in by_content(mine, theirs, ENTRY):
+        yield
+        some, copies = dict(map(of_entry, left)), dict(map(of_entry, right))
+        rows = sorted(work.read(partial(ledger.by_refs, folder=pair.row, refs=some)).values(), key=_source_id)
+        heads = {ref: head for ref, head in free.items() if ref in copies}
+        _adopt_alike(work, pair, folder, Candidates(rows, heads, some, copies), free)
+
+
+def _source_id(row: ItemRow) -> bytes:
+    return row.source_id
+
+
+def _estimated(work: Work, pair: Pair, folder: Folder, free: Mapping[bytes, Head]) -> bool:
+    """Whether a store tells sizes that its bodies do not have: then equal sizes select nothing."""
+    waiting = work.read(partial(ledger.pending, folder=pair.row, newest=False, limit=TRIED)) if free else []
+    if not waiting:
+        return False
+    sizes = {row.source_id: row.size for row in waiting}
+    some = sorted(free)[:TRIED]
+    mine = (content.size != sizes[ref] for ref, content in prints(work.source, pair.folder, list(sizes)))
+    return any(mine) or any(content.size != free[ref].size for ref, content in prints(work.target, folder, some))
 
 
 def _anything_new(work: Work, pair: Pair, place: PlaceRow, target: Folder) -> bool:
@@ -64,14 +109,24 @@ def _floor(work: Work, place: PlaceRow) -> bytes:
     return min([place.next_id, *(intent.floor for intent in left_open)])
 
 
-def _adopt_alike(work: Work, pair: Pair, folder: Folder, rows: Sequence[ItemRow], heads: Sequence[Head]) -> None:
-    known = {row.source_id: row for row in rows}
-    there = {head.ref: head for head in heads}
-    mine = dict(prints(work.source, pair.folder, list(known)))
-    theirs = dict(prints(work.target, folder, list(there)))
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    """Pending rows and unclaimed target items, and what both sides hold."""
+
+    rows: Sequence[ItemRow]
+    heads: Mapping[bytes, Head]
+    mine: Mapping[bytes, Print]
+    theirs: Mapping[bytes, Print]
+
+
+def _adopt_alike(work: Work, pair: Pair, folder: Folder, some: Candidates, free: dict[bytes, Head]) -> None:
+    known, there = {row.source_id: row for row in some.rows}, some.heads
+    mine, theirs = some.mine, some.theirs
     looks = {ref: Look(row.base_flags) for ref, row in known.items()}
     copies = {ref: Look(head.flags) for ref, head in there.items()}
     found = pair_alike(in_order(mine, known), in_order(theirs, there), looks, copies)
+    for _ref, target in found:
+        del free[target]
     settled = [_present(pair.row, pair.place, known[ref], mine[ref], target) for ref, target in found]
     send_gains(work, folder, [gain(known[ref], there[target]) for ref, target in found])
     now = work.context.clock.now()
@@ -94,7 +149,7 @@ def _present(row: FolderRow, place: PlaceRow | None, item: ItemRow, content: Pri
     return Settled(
         source_id=item.source_id,
         outcome=Outcome.PRESENT,
-        size=content.size,
+        size=content.size or item.size,
         fingerprint=content.fingerprint,
         place_id=place.id if place else row.place_id,
         target_id=target,

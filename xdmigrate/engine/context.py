@@ -16,7 +16,8 @@ from xdmigrate.contract import Source, Target
 from xdmigrate.engine.labels import Labels
 from xdmigrate.engine.people import NOBODY, People
 from xdmigrate.engine.scope import Scope
-from xdmigrate.errors import Stopped
+from xdmigrate.errors import Stopped, XdmigrateError
+from xdmigrate.model import Kind
 from xdmigrate_state.database import Database
 from xdmigrate_state.rows import MailboxRow
 
@@ -60,6 +61,7 @@ class Progress:
     folder: str = ""
     items: int = 0
     octets: int = 0
+    endpoints: tuple[str, ...] = ()  # with which it was done, by their names
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,17 +93,28 @@ class Lender(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Leg:
+    """A pair of systems and the kinds of data that go from one to the other. A pass goes over one leg after another."""
+
+    kinds: frozenset[Kind]
+    source: Callable[[MailboxRow], Source]  # open a session; wrapped as the composition root wishes
+    target: Callable[[MailboxRow], Target]
+    lender: Lender | None = None  # None: a mailbox gets one pair of sessions
+    endpoints: tuple[str, ...] = ()  # what the plan calls them, for progress
+
+
+@dataclass(frozen=True, slots=True)
 class Context:
     """Shared by all mailboxes of one run."""
 
     db: Database
     plan_id: int
     policy: Policy
-    source: Callable[[MailboxRow], Source]  # open a session; wrapped as the composition root wishes
-    target: Callable[[MailboxRow], Target]
+    legs: tuple[Leg, ...]  # in the order of a pass; no kind is in two of them
     clock: Clock
-    lender: Lender | None = None  # None: a mailbox gets one pair of sessions
+    whole: bool = True  # the legs are all of the plan's: having gone over them, a pass is complete
     owner: str = "local"  # names this worker in leases and the journal
     progress: Callable[[Progress], None] = field(default=lambda _progress: None)
     stopping: Callable[[], bool] = field(default=lambda: False)  # the run is asked to end at the next checkpoint
+    given_up: Callable[[str], XdmigrateError | None] = field(default=lambda _endpoint: None)  # why it is not tried now
     settle_seconds: float = 2.0  # between two looks after a crash; doubles while the target changes

@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
-from hashlib import sha256
+from itertools import chain
 
-from sqlalchemy import Connection
-
-from xdmigrate.contract import Intent, Receipt, Refused, Stored, Writer
-from xdmigrate.engine.altering import altered
+from xdmigrate.contract import CHANGED_THERE, UID_TAKEN, Intent, Refused, Stored, Writer
+from xdmigrate.engine.closing import Range, close, octets, quarantined
 from xdmigrate.engine.elsewhere import Unkept, settle_moved
-from xdmigrate.engine.fingerprints import HashedBody, Print, prints
+from xdmigrate.engine.fingerprints import HashedBody, Print
 from xdmigrate.engine.lanes import MOST_LANES, share
-from xdmigrate.engine.match import LIKENESS, SAME_LOOK
-from xdmigrate.engine.proof import Proof, Sent, prove
+from xdmigrate.engine.objects import Held, loads
+from xdmigrate.engine.proof import Sent
 from xdmigrate.engine.reading import Unreadable, read_each
+from xdmigrate.engine.updating import outdated
 from xdmigrate.engine.work import Pair, Work
 from xdmigrate.errors import ItemRefused, Retriable, TooManyFailures
-from xdmigrate.model import Folder, Head, Item, Outcome, successor
-from xdmigrate_state import alterations, doubts, failures, folders, intents, ledger, places
-from xdmigrate_state.rows import ItemRow, PlaceRow, Settled
+from xdmigrate.model import Item, Kind
+from xdmigrate_state import failures, folders, intents, ledger
+from xdmigrate_state.rows import ItemRow
 
 RANGE_ITEMS = 1000
 RANGE_OCTETS = 64_000_000
@@ -31,27 +30,11 @@ RANGE_OCTETS = 64_000_000
 FEWEST_ITEMS = 200
 """Several lanes share the rest in ranges of at least so many items, one full MULTIAPPEND."""
 
-DETAIL_CHARS = 300
-
-DOUBTFUL_PASSES = 2
-"""Late twins are looked for at the end of this pass and of the next."""
-
 NOT_KEPT = "not-kept"
 """Quarantine code: the target said yes twice and does not show the item."""
 
-
-@dataclass(slots=True)
-class Range:
-    """One range under way: what was sent and what was answered."""
-
-    pair: Pair
-    place: PlaceRow
-    target: Folder
-    rows: list[ItemRow]
-    intent: Intent = field(default_factory=lambda: Intent(0, 0, 0))
-    sent: dict[int, Sent] = field(default_factory=dict)
-    receipts: list[Receipt] = field(default_factory=list)
-    unreadable: list[Unreadable] = field(default_factory=list)
+UNCERTAIN = frozenset({CHANGED_THERE, UID_TAKEN})
+"""Refusals that our own earlier write may have caused, if its end is unknown."""
 
 
 def copy(work: Work, pairs: Sequence[Pair]) -> Iterator[None]:
@@ -88,7 +71,7 @@ def _pending(work: Work, pair: Pair) -> int:
 
 def _ranges(work: Work, pairs: Sequence[Pair], pending: int) -> Iterator[Range]:
     """Pending rows of one folder after the other, in the plan's order. Rows that stay pending are not offered again."""
-    cut = Cut(pending, lanes=1 if work.context.lender is None else MOST_LANES)
+    cut = Cut(pending, lanes=1 if work.leg.lender is None else MOST_LANES)
     for pair in pairs:
         for rows in cut.ranges(_pending_rows(work, pair)):
             yield _range(pair, rows)
@@ -143,46 +126,53 @@ def _pending_beyond(work: Work, pair: Pair, edge: bytes | None, *, newest: bool)
 def _copy_range(work: Work, span: Range) -> list[Unkept]:
     """One range from intent to outcome. Returns what the target accepted but does not hold."""
     span.rows.sort(key=lambda row: row.source_id)
+    if span.pair.folder.kind is Kind.MAIL:
+        return _copy_part(work, span)
+    return [item for part in _parts(work, span) for item in _copy_part(work, part)]
+
+
+def _parts(work: Work, span: Range) -> Iterator[Range]:
+    """A range of items that are read before the intent, in pieces that fit into memory."""
+    rows = {row.source_id: row for row in span.rows}
+    read = work.shelf.take(span.pair.row.id, rows)
+    known = {held.item.head.ref for held in read.items}
+    unread = [ref for ref in rows if ref not in known]
+    for load in chain([read] if known else [], loads(work.source, span.pair.folder, unread) if unread else []):
+        part = _range(span.pair, [rows[held.item.head.ref] for held in load.items])
+        part.load, part.unreadable = load, load.unreadable
+        yield part
+
+
+def _copy_part(work: Work, span: Range) -> list[Unkept]:
     span.place = span.pair.place or span.place  # ranges are cut ahead: what was proved meanwhile is not listed again
     work.hold()
+    span.copies = outdated(work, span.place, span.target, span.rows)
     span.intent = _open(work, span)
     with _keeping_refusals(work, span):
         _send(work, span)
         with work.closing(span.place.id):
-            proof = _close(work, span)
+            proof = close(work, span)
     limit_failures(work)
-    work.tell("copy", "/".join(span.pair.folder.path), len(proof.stored), _octets(span, proof))
+    work.tell("copy", "/".join(span.pair.folder.path), len(proof.stored), octets(span, proof))
     told = {receipt.ticket: receipt.ref for receipt in span.receipts if isinstance(receipt, Stored)}
     return [Unkept(span.pair, span.place, span.sent[ticket], told.get(ticket)) for ticket in proof.unkept]
 
 
-def _close(work: Work, span: Range) -> Proof:
-    """What the target really holds of the range, committed. One lane at a time in one folder."""
-    gained = unclaimed(work, span.place, span.target, span.place.next_id)
-    features = work.target.features
-    alone = not features.ids_returned  # else another lane's range may be open in this folder, and its copies be gained
-    likeness = LIKENESS if alone or not (features.keywords and features.dates) else SAME_LOOK
-    reading = partial(prints, work.target, span.target)
-    proof = prove(span.sent, span.receipts, gained, reading, alone=alone, likeness=likeness)
-    _commit(work, span, proof, gained)
-    return proof
-
-
 def _open(work: Work, span: Range) -> Intent:
     refs = [row.source_id for row in span.rows]
-    octets = sum(row.size for row in span.rows)
-    now, floor = work.context.clock.now(), span.place.next_id
+    size = sum(row.size for row in span.rows)
+    contents = [held.content.fingerprint for held in span.load.items] if span.load else []
+    now, floor, row = work.context.clock.now(), span.place.next_id, span.pair.row
     number = work.checkpoint(
-        lambda c: intents.open(c, span.pair.row.id, span.place.id, work.epoch, floor, refs, octets, now)
+        lambda c: intents.open(c, row.id, span.place.id, work.epoch, floor, refs, size, now, contents=contents)
     )
-    return Intent(number, len(refs), octets)
+    return Intent(number, len(refs), size)
 
 
 def _send(work: Work, span: Range) -> None:
     """Asked to stop, nothing more is begun: what was sent is proved as always, the rest stays pending."""
-    refs = [row.source_id for row in span.rows]
     with work.target.writer(span.target, span.intent) as writer, _hearing_out(span, writer):
-        for ticket, item in enumerate(read_each(work.source, span.pair.folder, refs)):
+        for ticket, item in enumerate(_items(work, span)):
             if work.halting():
                 break
             if isinstance(item, Unreadable):
@@ -191,6 +181,12 @@ def _send(work: Work, span: Range) -> None:
                 _put(span, writer, ticket, item)
                 span.receipts += writer.poll()
         span.receipts += writer.flush()
+
+
+def _items(work: Work, span: Range) -> Iterable[Item | Held | Unreadable]:
+    if span.load is not None:
+        return span.load.items
+    return read_each(work.source, span.pair.folder, [row.source_id for row in span.rows])
 
 
 @contextmanager
@@ -211,14 +207,18 @@ def _keeping_refusals(work: Work, span: Range) -> Iterator[None]:
         yield
     except Retriable:
         told = [receipt for receipt in span.receipts if isinstance(receipt, Refused) and receipt.ticket in span.sent]
-        settled = [quarantined(span.sent[each.ticket].source_id, each.reason, each.detail) for each in told]
+        certain = [receipt for receipt in told if receipt.reason not in UNCERTAIN]
+        settled = [quarantined(span.sent[each.ticket].source_id, each.reason, each.detail) for each in certain]
         now = work.context.clock.now()
         if settled:
             work.checkpoint(lambda c: ledger.settle(c, span.pair.row, settled, now))
         raise
 
 
-def _put(span: Range, writer: Writer, ticket: int, item: Item) -> None:
+def _put(span: Range, writer: Writer, ticket: int, item: Item | Held) -> None:
+    if isinstance(item, Held):
+        _put_object(span, writer, ticket, item)
+        return
     body = HashedBody(item.body)
     try:
         writer.put(ticket, Item(item.head, body, item.kind))
@@ -229,81 +229,12 @@ def _put(span: Range, writer: Writer, ticket: int, item: Item) -> None:
     span.sent[ticket] = Sent(item.head.ref, Print(size, body.fingerprint), item.head.flags, item.head.date)
 
 
-def unclaimed(work: Work, place: PlaceRow, folder: Folder, floor: bytes) -> dict[bytes, Head]:
-    """What the target folder holds from `floor` on that neither the ledger nor the baseline knows."""
-    claims = set(work.read(lambda c: ledger.claims(c, place.account_id, place.id, floor)))
-    if not work.target.features.ordered_ids:
-        claims |= work.read(lambda c: places.baseline(c, place.id))
-    return {head.ref: head for head in work.target.heads(folder, floor) if head.ref not in claims}
-
-
-def _commit(work: Work, span: Range, proof: Proof, gained: Mapping[bytes, Head]) -> None:
-    settled = [*_copied(span, proof), *_failed(span, proof)]
-    changed = altered(work, span.target, span.sent, proof.stored, gained)
-    next_id = max([span.place.next_id, *map(successor, gained)])
-    doubtful = [span.sent[ticket].source_id for ticket in proof.unkept]
-    now = work.context.clock.now()
-
-    def commit(c: Connection) -> PlaceRow:
-        ledger.settle(c, span.pair.row, settled, now)
-        alterations.record(c, span.pair.row.id, changed, now)
-        doubts.add(
-            c, span.pair.row.id, span.place.id, doubtful, span.place.next_id, work.mailbox.passes + DOUBTFUL_PASSES
-        )
-        intents.close(c, span.intent.id)
-        places.advance(c, span.place.id, next_id)
-        work.note(c, "range", **_facts(span, proof))
-        if proof.stored:
-            work.progressed(c)
-        return places.get(c, span.place.id)
-
-    span.pair.place = work.checkpoint(commit)
-
-
-def _copied(span: Range, proof: Proof) -> Iterator[Settled]:
-    for ticket, ref in proof.stored.items():
-        sent = span.sent[ticket]
-        yield Settled(
-            source_id=sent.source_id,
-            outcome=Outcome.COPIED,
-            size=sent.content.size,
-            fingerprint=sent.content.fingerprint,
-            place_id=span.place.id,
-            target_id=ref,
-            flags=sent.flags,
-        )
-
-
-def _failed(span: Range, proof: Proof) -> Iterator[Settled]:
-    for ticket, refusal in proof.refused.items():
-        yield quarantined(span.sent[ticket].source_id, refusal.reason, refusal.detail)
-    for item in span.unreadable:
-        yield quarantined(item.ref, item.reason, item.detail)
-
-
-def quarantined(ref: bytes, reason: str, detail: str) -> Settled:
-    """An item that cannot be copied now, with the reason; the server's words are cut short."""
-    return Settled(source_id=ref, outcome=Outcome.FAILED, reason=reason, detail=detail[:DETAIL_CHARS])
-
-
-def _facts(span: Range, proof: Proof) -> dict[str, object]:
-    ids = sorted(proof.stored.values())
-    digest = sha256(b"".join(sorted(span.sent[ticket].content.fingerprint for ticket in proof.stored)))
-    return {
-        "folder": span.pair.row.id,
-        "place": span.place.id,
-        "copied": len(ids),
-        "failed": len(proof.refused) + len(span.unreadable),
-        "unkept": len(proof.unkept),
-        "octets": _octets(span, proof),
-        "first": ids[0].hex() if ids else "",
-        "last": ids[-1].hex() if ids else "",
-        "digest": digest.hexdigest()[:32],
-    }
-
-
-def _octets(span: Range, proof: Proof) -> int:
-    return sum(span.sent[ticket].content.size for ticket in proof.stored)
+def _put_object(span: Range, writer: Writer, ticket: int, held: Held) -> None:
+    """A new item, or in the place of its copy; what needs no write, or must not be written, is judged without it."""
+    head = held.item.head
+    span.sent[ticket] = Sent(head.ref, held.content, head.flags, octets=held.item.body.size, version=head.version)
+    if span.copies.wants(head.ref, held.content):
+        writer.put(ticket, held.item, span.copies.over.get(head.ref))
 
 
 def _quarantine_unkept(work: Work, pair: Pair, refs: Sequence[bytes]) -> None:

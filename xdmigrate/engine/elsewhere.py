@@ -55,7 +55,8 @@ def moved_on(work: Work, items: Sequence[Unkept]) -> dict[bytes, Unkept]:
     place = items[0].place
     claims = set(work.read(lambda c: ledger.claims(c, place.account_id, place.id, place.next_id)))
     told = possible(items, claims)
-    sizes = {item.sent.content.size for item in told.values()}
+    sized = work.sized(items[0].pair.folder.kind)
+    sizes = {item.sent.content.size for item in told.values()} if sized else None
     wanted = ((item.sent.source_id, item.sent.content) for item in told.values())
     found = dict(pair_equals(wanted, _arrived(work, place, sizes) if told else ()))
     return {item.sent.source_id: item for item in told.values() if item.sent.source_id in found}
@@ -70,13 +71,16 @@ def possible(items: Sequence[Unkept], claims: set[bytes]) -> dict[bytes, Unkept]
     return told
 
 
-def _arrived(work: Work, here: PlaceRow, sizes: set[int]) -> Iterator[tuple[bytes, Print]]:
-    """What came into the target's other folders since this pass looked at them first, and is no copy of ours."""
-    for folder in work.target.folders():
+def _arrived(work: Work, here: PlaceRow, sizes: set[int] | None) -> Iterator[tuple[bytes, Print]]:
+    """What came into the target's other folders since this pass looked at them first, and is no copy of ours.
+
+    Only what is of these sizes; None: of any.
+    """
+    for folder in work.there():
         if folder.path == here.path or not folder.selectable:
             continue
         with suppress(FolderUnusable):  # one that cannot be read shows nothing
-            alike = [head.ref for head in _foreign(work, folder) if head.size in sizes]
+            alike = [head.ref for head in _foreign(work, folder) if sizes is None or head.size in sizes]
             yield from prints(work.target, folder, alike)
 
 
@@ -86,7 +90,9 @@ def _foreign(work: Work, folder: Folder) -> Iterator[Head]:
     if floor and floor == folder.next_id:
         return
     account = work.mailbox.account_id
-    place = work.read(partial(places.find, account_id=account, path=folder.path, validity=folder.validity))
+    place = work.read(
+        partial(places.find, account_id=account, path=folder.path, validity=folder.validity, kind=folder.kind)
+    )
     claims = set(work.read(lambda c: ledger.claims(c, account, place.id, floor))) if place is not None else set()
     yield from (head for head in work.target.heads(folder, floor) if head.ref not in claims)
 
@@ -95,7 +101,7 @@ def _copied(item: Unkept) -> Settled:
     return Settled(
         source_id=item.sent.source_id,
         outcome=Outcome.COPIED,
-        size=item.sent.content.size,
+        size=item.sent.size,
         fingerprint=item.sent.content.fingerprint,
         place_id=item.place.id,
         target_id=item.told,

@@ -11,11 +11,43 @@ from typing import BinaryIO
 from xdmigrate.contract import Source
 from xdmigrate.engine.reading import read_each
 from xdmigrate.errors import ItemRefused
-from xdmigrate.model import FINGERPRINT_BYTES, Body, Folder, Head, Item
+from xdmigrate.formats.semantics import semantics
+from xdmigrate.model import FINGERPRINT_BYTES, Body, Folder, Head, Item, Kind
 
 SPOOL_CHUNK = 1 << 20
 READ_AT_ONCE = 500
 """Items asked for in one read when only their fingerprints matter."""
+
+LARGEST_OBJECT = 64_000_000
+"""Bytes of an event, task or contact: they are compared by what they say, so they are held whole."""
+
+
+@dataclass(frozen=True, slots=True)
+class Print:
+    """What equality means: length and fingerprint of a message's raw bytes; of other kinds, what the item says.
+
+    The semantic digest of an item that is no mail stands beside the size 0: stores rewrite its bytes.
+    """
+
+    size: int
+    fingerprint: bytes
+
+    def entry(self, ref: bytes) -> bytes:
+        """The print and an id in one, so that many can be held: the first ENTRY bytes tell the content."""
+        return self.fingerprint + self.size.to_bytes(8) + ref
+
+
+ENTRY = FINGERPRINT_BYTES + 8
+
+
+def of_entry(entry: bytes) -> tuple[bytes, Print]:
+    """The id and the print of an entry."""
+    return entry[ENTRY:], Print(int.from_bytes(entry[FINGERPRINT_BYTES:ENTRY]), entry[:FINGERPRINT_BYTES])
+
+
+def known_print(kind: Kind | str, size: int, fingerprint: bytes) -> Print:
+    """The print that the ledger's size and fingerprint of an item of this kind make."""
+    return Print(size if kind == Kind.MAIL else 0, fingerprint)
 
 
 class HashedBody:
@@ -53,12 +85,16 @@ class HashedBody:
         return self._hash.digest()[:FINGERPRINT_BYTES]
 
 
-@dataclass(frozen=True, slots=True)
-class Print:
-    """Length and fingerprint of one item's raw bytes: what equality means."""
-
-    size: int
-    fingerprint: bytes
+def whole(body: Body) -> bytes:
+    """The bytes of an item that is no mail. Raises ItemRefused when it breaks off, or is larger than is held."""
+    parts: list[bytes] = []
+    held = 0
+    for chunk in body.chunks():
+        held += len(chunk)
+        if held > LARGEST_OBJECT:
+            raise ItemRefused(f"the item is larger than {LARGEST_OBJECT:,} bytes", reason="too-big")
+        parts.append(bytes(chunk))
+    return b"".join(parts)
 
 
 def prints(store: Source, folder: Folder, refs: Sequence[bytes]) -> Iterator[tuple[bytes, Print]]:
@@ -72,11 +108,23 @@ def inspected(store: Source, folder: Folder, refs: Sequence[bytes]) -> Iterator[
         for item in read_each(store, folder, refs[start : start + READ_AT_ONCE]):
             if isinstance(item, Item):
                 with suppress(ItemRefused):
-                    yield item.head, print_of(item.body)
+                    yield item.head, print_of(item.body, folder.kind)
 
 
-def print_of(body: Body) -> Print:
+def names(store: Source, folder: Folder, refs: Sequence[bytes]) -> Iterator[tuple[bytes, str]]:
+    """The UIDs of the items that have one, by id; those that are gone or unreadable are left out."""
+    said = semantics(folder.kind)
+    for item in read_each(store, folder, refs):
+        if isinstance(item, Item):
+            with suppress(ItemRefused):
+                if name := said.name(whole(item.body)):
+                    yield item.head.ref, name
+
+
+def print_of(body: Body, kind: Kind = Kind.MAIL) -> Print:
     """Read a body to its end. Raises ItemRefused when it breaks off."""
+    if kind is not Kind.MAIL:
+        return Print(0, semantics(kind).digest(whole(body)))
     passing = HashedBody(body)
     for _chunk in passing.chunks():
         pass

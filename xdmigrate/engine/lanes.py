@@ -57,7 +57,7 @@ class Lanes(Generic[Job]):
     def borrow(self) -> None:
         """Open another lane where there is a job and room for one. Raises what a lane raised."""
         self._raise()
-        lender, now = self._work.context.lender, self._work.context.clock.now()
+        lender, now = self._work.leg.lender, self._work.context.clock.now()
         if lender is None or self._ready is None or now < self._not_before:
             return
         if not self._work.target.features.ids_returned:
@@ -115,7 +115,7 @@ class Lanes(Generic[Job]):
 
     def _open(self, held: ExitStack) -> Work | None:
         """Log in. A lane that cannot be had is no harm: the first one goes on, and meets what is really wrong."""
-        lender, mailbox = self._work.context.lender, self._work.mailbox
+        lender, mailbox = self._work.leg.lender, self._work.mailbox
         if lender is None:
             return None
         try:
@@ -130,7 +130,7 @@ class Lanes(Generic[Job]):
         return self._work.beside(source, target)
 
     def _wanted(self) -> bool:
-        lender = self._work.context.lender
+        lender = self._work.leg.lender
         return lender is not None and lender.wanted()
 
     def _raise(self) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import itertools
 from bisect import bisect_left, bisect_right
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple, Protocol, TypeVar
@@ -42,6 +42,32 @@ def by_size(wanted: Iterable[Wanted], found: Iterable[Found]) -> Iterator[tuple[
     for size in sorted(mine.keys() & theirs.keys()):
         step[0].extend(mine[size])
         step[1].extend(theirs[size])
+        if len(step[0]) + len(step[1]) >= AT_ONCE:
+            yield step
+            step = [], []
+    if step[0]:
+        yield step
+
+
+def by_content(
+    mine: Iterable[bytes], theirs: Iterable[bytes], length: int
+) -> Iterator[tuple[list[bytes], list[bytes]]]:
+    """Entries of both sides whose first `length` bytes, the content, are equal, in steps of about AT_ONCE.
+
+    An entry is a content and an id in one: that many can be held at once, whatever the size of the folders.
+    """
+    left, right = deque(sorted(mine)), deque(sorted(theirs))
+    step: tuple[list[bytes], list[bytes]] = [], []
+    while left and right:
+        content = max(left[0][:length], right[0][:length])
+        for side in (left, right):
+            while side and side[0][:length] < content:
+                side.popleft()
+        if not (left and right and left[0][:length] == right[0][:length]):
+            continue
+        for side, into in zip((left, right), step, strict=True):
+            while side and side[0][:length] == content:
+                into.append(side.popleft())
         if len(step[0]) + len(step[1]) >= AT_ONCE:
             yield step
             step = [], []

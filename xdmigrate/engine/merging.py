@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 
 from xdmigrate.engine import labels
 from xdmigrate.engine.adopt import DEDUPE, gain, in_order, send_gains
-from xdmigrate.engine.fingerprints import Print, prints
+from xdmigrate.engine.fingerprints import Print, known_print, prints
 from xdmigrate.engine.flags import difference
 from xdmigrate.engine.listing import PAGE
 from xdmigrate.engine.match import by_size, pair_equals
@@ -92,11 +92,18 @@ def _once_each(work: Work, row: FolderRow, found: Mapping[bytes, Standing]) -> d
 
 
 def _merge_equals(work: Work, pair: Pair, place: PlaceRow, folder: Folder) -> Iterator[None]:
+    claimed = partial(merges.candidates, account_id=place.account_id, place_id=place.id, mailbox_id=work.mailbox.id)
+    if not work.sized(pair.folder.kind):
+        every = work.read(partial(claimed, sizes=None))
+        waiting = work.read(partial(ledger.uncopied, folder=pair.row)) if every else []
+        if waiting:
+            _merge_alike(work, pair, place, folder, waiting, every)
+            yield
+        return
     for sizes in _groups(work.read(partial(ledger.pending_sizes, folder=pair.row))):
-        claimed = partial(merges.candidates, account_id=place.account_id, place_id=place.id, sizes=sizes)
-        held = work.read(partial(claimed, mailbox_id=work.mailbox.id))
+        held = work.read(partial(claimed, sizes=sizes))
         alike = {one.size for one in held}
-        wanted = work.read(partial(ledger.live_by_size, folder=pair.row, sizes=alike, outcomes={Outcome.PENDING}))
+        wanted = work.read(partial(ledger.uncopied, folder=pair.row, sizes=alike))
         for rows, candidates in by_size(wanted, held):
             _merge_alike(work, pair, place, folder, rows, candidates)
             yield
@@ -131,7 +138,8 @@ def _merge_alike(  # noqa: PLR0917 - what both sides hold, and where
 def _contents(work: Work, folder: Folder, claimed: Sequence[Claimed]) -> list[tuple[bytes, Print]]:
     """What the claimed target items hold; read where the ledger does not know it."""
     unknown = dict(prints(work.target, folder, [one.target_id for one in claimed if one.fingerprint is None]))
-    known = {one.target_id: Print(one.size, one.fingerprint) for one in claimed if one.fingerprint is not None}
+    told = ((one, one.fingerprint) for one in claimed if one.fingerprint is not None)
+    known = {one.target_id: known_print(folder.kind, one.size, fingerprint) for one, fingerprint in told}
     return in_order(known | unknown, {one.target_id: one for one in claimed})
 
 
@@ -152,7 +160,7 @@ def _settle(work: Work, pair: Pair, found: Mapping[bytes, Standing], contents: M
 
 
 def _merged(ref: bytes, content: Print | None) -> Settled:
-    size, fingerprint = (content.size, content.fingerprint) if content else (None, None)
+    size, fingerprint = (content.size or None, content.fingerprint) if content else (None, None)
     return Settled(source_id=ref, outcome=Outcome.MERGED, size=size, fingerprint=fingerprint)
 
 
@@ -186,7 +194,7 @@ def carry_flags(work: Work, row: FolderRow, changed: Sequence[tuple[ItemRow, fro
 
 def _send(work: Work, place_id: int, changes: Sequence[FlagChange]) -> None:
     place = work.read(partial(places.get, place_id=place_id))
-    folder = next((each for each in work.target.folders() if each.path == place.path), None)
+    folder = next((each for each in work.there() if each.path == place.path), None)
     if folder is not None and folder.validity == place.validity:
         work.hold()
         work.target.change_flags(folder, changes)

@@ -7,11 +7,11 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime
 
-from xdmigrate.engine.fingerprints import Print
+from xdmigrate.engine.fingerprints import Print, known_print
 from xdmigrate.engine.flags import difference
 from xdmigrate.engine.match import Look, pair_alike, pair_equals
 from xdmigrate.engine.proof import Proof, ReadPrints, Sent
-from xdmigrate.model import FlagChange, Head
+from xdmigrate.model import FlagChange, Head, Kind
 from xdmigrate_state.rows import ItemRow
 
 
@@ -44,9 +44,9 @@ class Move:
         return self.former.target_id or b""
 
 
-def content(former: ItemRow) -> Print:
-    """What the ledger knows of a copy. Only asked of rows with a fingerprint."""
-    return Print(former.size, former.fingerprint or b"")
+def content(former: ItemRow, kind: Kind | str) -> Print:
+    """What the ledger knows of a copy of this kind. Only asked of rows with a fingerprint."""
+    return known_print(kind, former.size, former.fingerprint or b"")
 
 
 def candidates(gone: Iterable[ItemRow], to_place: int, doubtful: AbstractSet[tuple[int, bytes]]) -> list[ItemRow]:
@@ -59,7 +59,7 @@ def candidates(gone: Iterable[ItemRow], to_place: int, doubtful: AbstractSet[tup
     return sorted(free, key=lambda row: row.place_id != to_place)
 
 
-def pair_moves(arrived: Collection[Arrival], copies: Sequence[Copy]) -> list[Move]:
+def pair_moves(arrived: Collection[Arrival], copies: Sequence[Copy], kind: Kind | str = Kind.MAIL) -> list[Move]:
     """Items that appeared and copies whose items vanished, one to one by content and date; ten equal ones stay ten.
 
     A move keeps the date (RFC 6851 section 4.4): an equal item with another one was not moved but came anew.
@@ -67,7 +67,7 @@ def pair_moves(arrived: Collection[Arrival], copies: Sequence[Copy]) -> list[Mov
     rows = {b"%d" % at: copy.row for at, copy in enumerate(copies)}
     known = {arrival.sent.source_id: arrival.sent for arrival in arrived}
     wanted = [(arrival.sent.source_id, (arrival.sent.content, arrival.date)) for arrival in arrived]
-    found = [(b"%d" % at, (content(copy.row), copy.date)) for at, copy in enumerate(copies)]
+    found = [(b"%d" % at, (content(copy.row, kind), copy.date)) for at, copy in enumerate(copies)]
     return [Move(rows[at], known[ref]) for ref, at in pair_equals(wanted, found)]
 
 
@@ -80,24 +80,29 @@ def by_origin(moves: Iterable[Move], at_most: int) -> list[list[Move]]:
 
 
 def prove_moves(
-    moves: Sequence[Move], told: Mapping[bytes, bytes], gained: Mapping[bytes, Head], read: ReadPrints
+    moves: Sequence[Move],
+    told: Mapping[bytes, bytes],
+    gained: Mapping[bytes, Head],
+    read: ReadPrints,
+    *,
+    sized: bool = True,
 ) -> Proof:
     """Which moves arrived; tickets are positions in `moves`.
 
     `gained` is what the destination holds unclaimed since the range began. A told id counts only when it is listed
-    there with the right size, everything else by its content; the order of arrival proves nothing (RFC 6851 leaves
-    it to the server).
+    there with the right size, where sizes prove anything, everything else by its content; the order of arrival proves
+    nothing (RFC 6851 leaves it to the server).
     """
     proof = Proof()
     free = dict(gained)
     for ticket, move in enumerate(moves):
         head = free.get(told.get(move.old, b""))
-        if head is not None and head.size == move.former.size:
+        if head is not None and (not sized or head.size == move.former.size):
             proof.stored[ticket] = head.ref
             del free[head.ref]
     left = [(ticket, move.arrived.content) for ticket, move in enumerate(moves) if ticket not in proof.stored]
     sizes = {wanted.size for _ticket, wanted in left}
-    alike = {ref: Look(head.flags) for ref, head in sorted(free.items()) if head.size in sizes}
+    alike = {ref: Look(head.flags) for ref, head in sorted(free.items()) if not sized or head.size in sizes}
     looks = {ticket: Look(moves[ticket].former.base_flags) for ticket, _wanted in left}
     proof.stored.update(pair_alike(left, read(list(alike)), looks, alike) if alike else [])
     proof.unkept += [ticket for ticket, _wanted in left if ticket not in proof.stored]

@@ -17,17 +17,19 @@ from functools import partial
 
 from sqlalchemy import Connection
 
-from xdmigrate.engine.copying import DOUBTFUL_PASSES, RANGE_ITEMS, unclaimed
+from xdmigrate.engine.closing import DOUBTFUL_PASSES, next_id, unclaimed
+from xdmigrate.engine.copying import RANGE_ITEMS
 from xdmigrate.engine.elsewhere import Unkept, moved_on
 from xdmigrate.engine.fingerprints import print_of, prints
 from xdmigrate.engine.moves import Arrival, Copy, Move, by_origin, candidates, flag_changes, pair_moves, prove_moves
+from xdmigrate.engine.objects import loads
+from xdmigrate.engine.ours import as_sized, unchanged_copies
 from xdmigrate.engine.proof import Proof, Sent
 from xdmigrate.engine.reading import read_each
-from xdmigrate.engine.removal import untouched
 from xdmigrate.engine.work import Pair, Work
 from xdmigrate.errors import AccessDenied, FolderUnusable, ItemRefused
-from xdmigrate.model import Folder, Head, Item, Outcome, Path, successor
-from xdmigrate_state import doubts, folders, intents, ledger, merges, places
+from xdmigrate.model import Folder, Head, Item, Kind, Outcome, Path
+from xdmigrate_state import doubts, intents, ledger, merges, places
 from xdmigrate_state.rows import FolderIds, FolderRow, ItemRow, PlaceRow, Settled
 
 
@@ -58,13 +60,18 @@ Moved = tuple[Move, bytes]
 
 def follow_moves(work: Work, pairs: Sequence[Pair]) -> Iterator[None]:
     """Move the copies of what was moved at the source since. Comes after all surveys; yields after each range."""
-    if not any(pair.surveyed for pair in pairs) or not work.target.features.move:
+    if not any(pair.surveyed for pair in pairs) or not (work.target.features.move or _in_place(work)):
         return
-    known = {row.id: row for row in work.read(lambda c: folders.of_mailbox(c, work.mailbox.id, live=False))}
+    known = {row.id: row for row in work.known(live=False)}
     left = _what_left(work, known.values())
     for pair in pairs if left.sizes else ():
         if pair.place is not None and pair.target is not None and known[pair.row.id].counts.pending:
             yield from _follow_into(work, pair, left)
+
+
+def _in_place(work: Work) -> bool:
+    """Whether items may come back under another id where their copies are: clients write events anew to move them."""
+    return Kind.MAIL not in work.kinds
 
 
 def _what_left(work: Work, known: Iterable[FolderRow]) -> Left:
@@ -78,10 +85,11 @@ def _what_left(work: Work, known: Iterable[FolderRow]) -> Left:
 def _follow_into(work: Work, pair: Pair, left: Left) -> Iterator[None]:
     """One destination: nothing is read unless sizes agree and the target holds copies that nobody touched."""
     free = _movable(work, pair, left)
-    sizes = {copy.row.size for copy in free}
-    rows = work.read(lambda c: ledger.live_by_size(c, pair.row, sizes, {Outcome.PENDING}))
+    sizes = {copy.row.size for copy in free} if work.sized(pair.folder.kind) or not free else None
+    rows = work.read(lambda c: ledger.uncopied(c, pair.row, sizes))
     for start in range(0, len(rows), RANGE_ITEMS):
-        moves = pair_moves(list(_arrived(work, pair, rows[start : start + RANGE_ITEMS])), free)
+        arrived = list(_arrived(work, pair, rows[start : start + RANGE_ITEMS]))
+        moves = pair_moves(arrived, free, pair.folder.kind)
         taken = {(move.former.folder_id, move.former.source_id) for move in moves}
         free = [copy for copy in free if (copy.row.folder_id, copy.row.source_id) not in taken]
         yield
@@ -98,19 +106,24 @@ def _follow_into(work: Work, pair: Pair, left: Left) -> Iterator[None]:
 def _movable(work: Work, pair: Pair, left: Left) -> list[Copy]:
     """Copies of the sizes that are pending here, wherever they are on the target, if nobody touched them."""
     pending = set(work.read(partial(ledger.pending_sizes, folder=pair.row)))
+    sized = work.sized(pair.folder.kind)
     gone: list[ItemRow] = []
     for key, sizes in left.sizes.items():
-        if alike := sizes & pending:
-            gone += work.read(partial(ledger.gone_by_size, folder=key, sizes=alike))
+        alike = sizes & pending if sized else pending
+        if alike:
+            gone += work.read(partial(ledger.gone_by_size, folder=key, sizes=alike if sized else None))
     by_place: dict[int, list[ItemRow]] = {}
-    for row in candidates(gone, pair.place.id if pair.place else 0, left.doubtful):
+    here = pair.place.id if pair.place else 0
+    for row in candidates(gone, here, left.doubtful):
+        if row.place_id != here and not work.target.features.move:
+            continue
         by_place.setdefault(row.place_id or 0, []).append(row)
     return [copy for place_id, rows in by_place.items() for copy in _as_we_left_them(work, pair, place_id, rows, left)]
 
 
 def _as_we_left_them(work: Work, pair: Pair, place_id: int, rows: Sequence[ItemRow], left: Left) -> list[Copy]:
     """With the flags that we gave them; those need not be asked for where the copy stays in its folder."""
-    left.shown = left.shown or work.target.folders()
+    left.shown = left.shown or work.there()
     folder = left.origins.get(place_id) or _origin(work, place_id, left.shown)
     if folder is None:
         return []
@@ -118,10 +131,11 @@ def _as_we_left_them(work: Work, pair: Pair, place_id: int, rows: Sequence[ItemR
     there: dict[bytes, Head] = {}
     with suppress(FolderUnusable):  # one that cannot be opened gives nothing away
         there = {head.ref: head for head in work.target.look_up(folder, _copies(rows))}
-    if pair.place is not None and pair.place.id == place_id:
-        kept = {row.target_id for row in rows if row.target_id in there and there[row.target_id].size == row.size}
+    kind = pair.folder.kind
+    if pair.place is not None and pair.place.id == place_id and kind is Kind.MAIL:
+        kept = {*as_sized(rows, there, sized=work.sized(kind))}
     else:
-        kept = set(untouched(rows, there)) - work.read(lambda c: merges.relied_on(c, place_id, there))
+        kept = {*unchanged_copies(work, kind, rows, there)} - work.read(lambda c: merges.relied_on(c, place_id, there))
     found = [(row, there[row.target_id]) for row in rows if row.target_id in kept]
     return [Copy(row, _date(work, head)) for row, head in found]
 
@@ -139,6 +153,9 @@ def _copies(rows: Iterable[ItemRow]) -> list[bytes]:
 
 def _arrived(work: Work, pair: Pair, rows: Sequence[ItemRow]) -> Iterator[Arrival]:
     """What these pending items hold, and their flags now; those that are gone or unreadable are left out."""
+    if pair.folder.kind is not Kind.MAIL:
+        yield from _arrived_objects(work, pair, [row.source_id for row in rows])
+        return
     for item in read_each(work.source, pair.folder, [row.source_id for row in rows]):
         if isinstance(item, Item):
             with suppress(ItemRefused):
@@ -146,8 +163,17 @@ def _arrived(work: Work, pair: Pair, rows: Sequence[ItemRow]) -> Iterator[Arriva
                 yield Arrival(sent, _date(work, item.head))
 
 
+def _arrived_objects(work: Work, pair: Pair, refs: Sequence[bytes]) -> Iterator[Arrival]:
+    for load in loads(work.source, pair.folder, refs):
+        work.shelf.keep(pair.row.id, load)
+        for held in load.items:
+            head = held.item.head
+            yield Arrival(Sent(head.ref, held.content, head.flags, version=head.version), None)
+
+
 def _date(work: Work, head: Head) -> datetime | None:
-    return head.date if work.target.features.dates else None
+    """Only messages have a date of their own."""
+    return head.date if work.target.features.dates and Kind.MAIL in work.kinds else None
 
 
 def still_there(work: Work, formers: Iterable[ItemRow], shown: Mapping[Path, Folder]) -> set[tuple[int, bytes]]:
@@ -177,8 +203,9 @@ def _follow(work: Work, span: MoveRange) -> None:
 def _take_back(work: Work, span: MoveRange) -> None:
     """The items are back in the folder where their copies have stayed."""
     kept = [(move, move.old) for move in span.moves]
+    versions = {move.old: move.former.target_version for move in span.moves}
     _carry_flags(work, span, kept)
-    span.pair.place = work.checkpoint(lambda c: _record(work, c, span, kept, set(), "moved-back"))
+    span.pair.place = work.checkpoint(lambda c: _record(work, c, span, kept, set(), "moved-back", versions))
 
 
 def _move(work: Work, span: MoveRange) -> None:
@@ -189,16 +216,19 @@ def _move(work: Work, span: MoveRange) -> None:
         told = work.target.move(span.origin, [move.old for move in span.moves], span.target)
     gained = unclaimed(work, span.place, span.target, span.place.next_id)
     stayed = {head.ref for head in work.target.look_up(span.origin, [move.old for move in span.moves])}
-    proof = prove_moves(span.moves, told, gained, lambda refs: prints(work.target, span.target, refs))
+    sized = work.sized(span.pair.folder.kind)
+    proof = prove_moves(span.moves, told, gained, lambda refs: prints(work.target, span.target, refs), sized=sized)
     _believe_moved_on(work, span, told, stayed, proof)
     moved = [(span.moves[ticket], ref) for ticket, ref in sorted(proof.stored.items())]
     _carry_flags(work, span, moved)
-    next_id = max([span.place.next_id, *map(successor, gained)])
+    beyond = next_id(work, span.place, gained)
+
+    versions = {ref: gained[ref].version for _move, ref in moved if ref in gained}
 
     def commit(c: Connection) -> PlaceRow:
         intents.close(c, intent)
-        places.advance(c, span.place.id, next_id)
-        return _record(work, c, span, moved, stayed, "moved")
+        places.advance(c, span.place.id, beyond)
+        return _record(work, c, span, moved, stayed, "moved", versions)
 
     span.pair.place = work.checkpoint(commit)
     work.tell("move", "/".join(span.pair.folder.path), len(moved), sum(move.former.size for move, _ in moved))
@@ -236,20 +266,27 @@ def _carry_flags(work: Work, span: MoveRange, moved: Sequence[Moved]) -> None:
 
 
 def _record(  # noqa: PLR0917 - what is learnt about one range
-    work: Work, c: Connection, span: MoveRange, moved: Sequence[Moved], stayed: AbstractSet[bytes], event: str
+    work: Work,
+    c: Connection,
+    span: MoveRange,
+    moved: Sequence[Moved],
+    stayed: AbstractSet[bytes],
+    event: str,
+    versions: Mapping[bytes, bytes],
 ) -> PlaceRow:
     """The copies belong to other rows now; one that stayed where it was still belongs to its old row, too."""
     former = FolderIds(span.moves[0].former.folder_id, span.pair.row.account_id)
     handed = [(move.former.source_id, move.arrived.source_id) for move, _ref in moved if move.old not in stayed]
     ledger.hand_over(c, former, span.pair.row, handed)
-    ledger.settle(c, span.pair.row, [_settled(span, move, ref) for move, ref in moved], work.context.clock.now())
+    settled = [_settled(span, move, ref, versions.get(ref, b"")) for move, ref in moved]
+    ledger.settle(c, span.pair.row, settled, work.context.clock.now())
     work.note(c, event, **_facts(span, moved))
     if moved:
         work.progressed(c)
     return places.get(c, span.place.id)
 
 
-def _settled(span: MoveRange, move: Move, ref: bytes) -> Settled:
+def _settled(span: MoveRange, move: Move, ref: bytes, version: bytes) -> Settled:
     return Settled(
         source_id=move.arrived.source_id,
         outcome=Outcome.COPIED,
@@ -258,6 +295,8 @@ def _settled(span: MoveRange, move: Move, ref: bytes) -> Settled:
         place_id=span.place.id,
         target_id=ref,
         flags=move.arrived.flags,
+        version=move.arrived.version or None,
+        target_version=version,
     )
 
 

@@ -25,10 +25,10 @@ Shown = dict[Path, Folder]
 
 def align(work: Work) -> list[Pair]:
     """Recognise, rename, map and create until every wanted source folder has its place on the target."""
-    listed = [folder for folder in work.source.folders() if folder.selectable]
+    listed = [folder for folder in work.here() if folder.selectable]
     shown = _shown(work)
     work.shown = dict(shown)
-    known = work.read(lambda c: folders.of_mailbox(c, work.mailbox.id))
+    known = work.known()
     trusted = _believe(work, known, listed)
     found, lost = recognise(known, listed)
     new = _new_rows(work, [one.folder for one in found if one.row is None])
@@ -44,7 +44,7 @@ def align(work: Work) -> list[Pair]:
 
 def _shown(work: Work) -> Shown:
     r"""A place that cannot be opened (\Noselect, \NonExistent) is no folder yet: creating it makes it one."""
-    return {folder.path: folder for folder in work.target.folders() if folder.selectable}
+    return {folder.path: folder for folder in work.there() if folder.selectable}
 
 
 def _believe(work: Work, known: Sequence[FolderRow], listed: Sequence[Folder]) -> bool:
@@ -100,14 +100,14 @@ def _new_row(work: Work, folder: Folder, former: FolderRow | None) -> FolderRow:
 
 
 def _same_items(work: Work, row: FolderRow, folder: Folder) -> bool:
-    """Whether ids and sizes say that this is the folder of the row, under another name."""
+    """Whether ids and sizes say that this is the folder of the row, under another name; ids alone do not."""
     alike = 0
     for head, known in merged(work.source.heads(folder), rows_of(work, row)):
         if head is not None and known is not None:
             if head.size != known.size:
                 return False
             alike += 1
-    return alike > 0
+    return alike > 0 and work.source.features.exact_sizes
 
 
 def _renamed(work: Work, row: FolderRow, folder: Folder, shown: Shown) -> FolderRow:
@@ -128,10 +128,10 @@ def _follow(work: Work, row: FolderRow, folder: Folder, shown: Shown) -> Path | 
     place = _known_place(work, row)
     if place is None or not place.created or not work.target.features.rename or place.path not in shown:
         return None
-    known = {r.path: r.target_path for r in work.read(lambda c: folders.of_mailbox(c, work.mailbox.id))}
+    known = {r.path: r.target_path for r in work.known()}
     frozen = {path: target for path, target in known.items() if target is not None and path != row.path}
     wanted = _allowed_names(work, [folder], frozen, shown)[folder.path]
-    if wanted == place.path or wanted in {folder.path for folder in work.target.folders()}:
+    if wanted == place.path or wanted in {folder.path for folder in work.there()}:
         return None
     work.hold()
     renamed = work.target.rename_folder(shown.pop(place.path), wanted)
@@ -143,7 +143,7 @@ def _follow(work: Work, row: FolderRow, folder: Folder, shown: Shown) -> Path | 
 def _rebase_paths(work: Work, c: Connection, old: Path, new: Path) -> None:
     """The target folder and everything below it have new paths."""
     for row in folders.of_mailbox(c, work.mailbox.id):
-        if row.target_path is not None and row.target_path[: len(old)] == old:
+        if row.kind in work.kinds and row.target_path is not None and row.target_path[: len(old)] == old:
             path = new + row.target_path[len(old) :]
             folders.set_target(c, row.id, path, row.place_id)
             if row.place_id is not None:
@@ -221,9 +221,10 @@ def _take_place(work: Work, pair: Pair, path: Path, shown: Shown) -> bool:
     folder = _create(work, pair, path, shown) if created else shown[path]
     if folder is None:
         return False
-    place = work.read(lambda c: places.find(c, work.mailbox.account_id, path, folder.validity))
+    place = work.read(lambda c: places.find(c, work.mailbox.account_id, path, folder.validity, kind=folder.kind))
     if place is None and not created:
-        known = former or work.read(lambda c: places.at(c, work.mailbox.account_id, path))  # of another mailbox
+        account = work.mailbox.account_id
+        known = former or work.read(lambda c: places.at(c, account, path, kind=folder.kind))  # of another mailbox
         place = rematch_target(work, known, folder) if known is not None else None
     if place is None:
         place = _begin_place(work, pair, replace(folder, path=path), former, created=created)
@@ -256,11 +257,8 @@ def _settle_in(work: Work, pair: Pair, place: PlaceRow, path: Path) -> PlaceRow:
 def _moved_by_user(work: Work, place: PlaceRow, shown: Mapping[Path, Folder]) -> Path | None:
     """The path to which somebody renamed our target folder, if exactly one folder can be it."""
     alike = [f.path for f in shown.values() if f.validity == place.validity and f.next_id >= place.next_id]
-    taken = [
-        p
-        for p in alike
-        if work.read(partial(places.find, account_id=work.mailbox.account_id, path=p, validity=place.validity))
-    ]
+    find = partial(places.find, account_id=work.mailbox.account_id, validity=place.validity, kind=place.kind)
+    taken = [p for p in alike if work.read(partial(find, path=p))]
     return alike[0] if len(alike) == 1 and not taken and place.validity else None
 
 

@@ -27,6 +27,13 @@ class Sent:
     content: Print
     flags: frozenset[str]
     date: datetime | None = None
+    octets: int = 0  # of an item whose print tells no size
+    version: bytes = b""  # of the source item whose bytes were sent
+
+    @property
+    def size(self) -> int:
+        """Bytes that were sent."""
+        return self.content.size or self.octets
 
 
 @dataclass(slots=True)
@@ -46,11 +53,13 @@ def prove(
     *,
     alone: bool = True,
     likeness: Sequence[Likeness] = LIKENESS,
+    sized: bool = True,
 ) -> Proof:
     """`gained`: what the folder holds from the range's lower bound that nobody has claimed.
 
-    `alone`: no other range of ours is open in the folder, so that order and sizes may prove ids. `likeness`: how much
-    a copy must look like an item to be its own, when only its content tells.
+    `alone`: ids have an order and no other range of ours is open in the folder, so that order and sizes may prove ids.
+    `likeness`: how much a copy must look like an item to be its own, when only its content tells. `sized`: listed sizes
+    prove something.
     """
     proof = Proof()
     taken: set[bytes] = set()
@@ -62,8 +71,10 @@ def prove(
             taken.add(receipt.ref)
     unproved = [ticket for ticket in sorted(sent) if ticket not in proof.stored and ticket not in proof.refused]
     free = [head for ref, head in sorted(gained.items()) if ref not in taken]
-    if unproved and not (alone and _prove_by_order(proof, unproved, sent, free)):
-        _prove_by_content(proof, {ticket: sent[ticket] for ticket in unproved}, free, read, likeness)
+    if unproved and not (alone and sized and _prove_by_order(proof, unproved, sent, free)):
+        left = {ticket: sent[ticket] for ticket in unproved}
+        sizes = {each.content.size for each in left.values()}
+        _prove_by_content(proof, left, [head for head in free if not sized or head.size in sizes], read, likeness)
     return proof
 
 
@@ -81,8 +92,7 @@ def _prove_by_content(
     read: ReadPrints,
     likeness: Sequence[Likeness],
 ) -> None:
-    sizes = {each.content.size for each in unproved.values()}
-    contents = read([head.ref for head in free if head.size in sizes])
+    contents = read([head.ref for head in free])
     wanted = [(ticket, each.content) for ticket, each in unproved.items()]
     mine = {ticket: Look(each.flags, each.date) for ticket, each in unproved.items()}
     theirs = {head.ref: Look(head.flags, head.date) for head in free}

@@ -11,17 +11,15 @@ from sqlalchemy import Connection
 from xdmigrate.contract import Source
 from xdmigrate.engine import guards
 from xdmigrate.engine.altering import as_copied
-from xdmigrate.engine.fingerprints import Print, prints
+from xdmigrate.engine.fingerprints import Print, known_print, prints
 from xdmigrate.engine.listing import PAGE, rows_of
 from xdmigrate.engine.match import Look, pair_alike
 from xdmigrate.engine.work import Pair, Work
-from xdmigrate.model import Folder, Head, Outcome
+from xdmigrate.model import Folder, Head
 from xdmigrate_state import folders, ledger, places
 from xdmigrate_state.rows import FolderRow, ItemRow, PlaceRow
 
 Key = TypeVar("Key")
-
-ON_TARGET = (Outcome.COPIED, Outcome.PRESENT)
 
 
 def rematch_source(work: Work, former: FolderRow, pair: Pair, *, trusted: bool) -> None:
@@ -29,10 +27,11 @@ def rematch_source(work: Work, former: FolderRow, pair: Pair, *, trusted: bool) 
 
     `trusted`: a person has accepted that the source as a whole lost most of its items.
     """
-    linked = [row for row in rows_of(work, former) if row.outcome in ON_TARGET and not row.gone]
+    linked = [row for row in rows_of(work, former) if row.target_id is not None and not row.gone]
     shown = list(work.source.heads(pair.folder)) if linked else []
     looks = {row.source_id: Look(row.base_flags) for row in linked}
-    found = _paired(work.source, pair.folder, list(_contents(linked)), looks, shown)
+    sized = work.sized(former.kind)
+    found = _paired(work.source, pair.folder, list(_contents(linked, former.kind)), looks, shown, sized=sized)
     path = "/".join(former.path)
     known = 0 if trusted else len(linked)
     guards.believe_rematch(
@@ -58,9 +57,11 @@ def rematch_target(work: Work, former: PlaceRow, folder: Folder) -> PlaceRow:
     """
     links = list(as_copied(work, _links(work, former)))
     shown = list(work.target.heads(folder))
-    wanted = [((row.folder_id, row.source_id), Print(row.size, row.fingerprint)) for row in links if row.fingerprint]
+    known = ((row, row.fingerprint) for row in links if row.fingerprint)
+    wanted = [((row.folder_id, row.source_id), known_print(former.kind, row.size, print_)) for row, print_ in known]
     looks = {(row.folder_id, row.source_id): Look(row.base_flags) for row in links}
-    found = dict(_paired(work.target, folder, wanted, looks, shown))
+    found = dict(_paired(work.target, folder, wanted, looks, shown, sized=work.sized(former.kind)))
+    versions = {head.ref: head.version for head in shown if head.version}
     path = "/".join(former.path)
     guards.believe_rematch(
         work.mailbox.target, path, "target", known=len(links), matched=len(found), accepted=work.policy.accepted
@@ -80,7 +81,7 @@ def rematch_target(work: Work, former: PlaceRow, folder: Folder) -> PlaceRow:
             created=former.created,
         )
         for row in folders.of_place(c, former.id):
-            _relink(c, row, place, links, found)
+            _relink(c, row, place, links, found, versions)
         places.supersede(c, former.id)
         work.note(c, "target-renumbered", path=list(former.path), known=len(links), found=len(found))
         return place
@@ -88,12 +89,17 @@ def rematch_target(work: Work, former: PlaceRow, folder: Folder) -> PlaceRow:
     return work.checkpoint(commit)
 
 
-def _relink(
-    c: Connection, row: FolderRow, place: PlaceRow, links: Sequence[ItemRow], found: Mapping[tuple[int, bytes], bytes]
+def _relink(  # noqa: PLR0917 - the links of one folder, and what was found of them
+    c: Connection,
+    row: FolderRow,
+    place: PlaceRow,
+    links: Sequence[ItemRow],
+    found: Mapping[tuple[int, bytes], bytes],
+    versions: Mapping[bytes, bytes],
 ) -> None:
     mine = {link.source_id: link for link in links if link.folder_id == row.id}
     known = {ref: found[row.id, ref] for ref in mine if (row.id, ref) in found}
-    ledger.relink(c, row, [(ref, place.id, target) for ref, target in known.items()])
+    ledger.relink(c, row, [(ref, place.id, target) for ref, target in known.items()], versions)
     ledger.reopen(c, row, [ref for ref in mine if ref not in known])
     ledger.withdraw(c, row, [ref for ref, link in mine.items() if link.gone and ref not in known])  # gone on both sides
     folders.set_target(c, row.id, place.path, place.id)
@@ -109,10 +115,10 @@ def _links(work: Work, place: PlaceRow) -> Iterator[ItemRow]:
         after = rows[-1].target_id or b""
 
 
-def _contents(rows: Sequence[ItemRow]) -> Iterator[tuple[bytes, Print]]:
+def _contents(rows: Sequence[ItemRow], kind: str) -> Iterator[tuple[bytes, Print]]:
     for row in rows:
         if row.fingerprint is not None:
-            yield row.source_id, Print(row.size, row.fingerprint)
+            yield row.source_id, known_print(kind, row.size, row.fingerprint)
 
 
 def _paired(
@@ -121,10 +127,12 @@ def _paired(
     wanted: Sequence[tuple[Key, Print]],
     looks: Mapping[Key, Look],
     shown: Sequence[Head],
+    *,
+    sized: bool,
 ) -> list[tuple[Key, bytes]]:
     """Sizes first, then bodies; where both sides have something left, all bodies: some servers estimate sizes."""
     sizes = {content.size for _, content in wanted}
-    read = dict(prints(store, folder, [head.ref for head in shown if head.size in sizes]))
+    read = dict(prints(store, folder, [head.ref for head in shown if not sized or head.size in sizes]))
     copies = {head.ref: Look(head.flags) for head in shown}
     found = pair_alike(wanted, read.items(), looks, copies)
     rest = [head.ref for head in shown if head.ref not in read]

@@ -17,7 +17,8 @@ from sqlalchemy import Connection
 
 from xdmigrate.contract import BUFFERED_BODY, Intent, Receipt, Stored
 from xdmigrate.engine.adopt import gain, send_gains
-from xdmigrate.engine.copying import NOT_KEPT, limit_failures, quarantined, unclaimed
+from xdmigrate.engine.closing import next_id, quarantined, unclaimed
+from xdmigrate.engine.copying import NOT_KEPT, limit_failures
 from xdmigrate.engine.elsewhere import Unkept, moved_on
 from xdmigrate.engine.fingerprints import SPOOL_CHUNK, HashedBody, Print, prints
 from xdmigrate.engine.match import pair_equals
@@ -26,7 +27,7 @@ from xdmigrate.engine.reading import read_each
 from xdmigrate.engine.work import Pair, Work
 from xdmigrate.errors import ItemRefused, StateFull
 from xdmigrate.formats.mending import Unmendable, mend
-from xdmigrate.model import Folder, Head, Item, Kind, Outcome, successor
+from xdmigrate.model import Folder, Head, Item, Kind, Outcome
 from xdmigrate_state import alterations, failures, intents, ledger, places
 from xdmigrate_state.rows import Altered, ItemRow, PlaceRow, Settled
 
@@ -256,7 +257,8 @@ def _attempt(work: Work, folder: Repair, mended: Mapping[bytes, Mended]) -> None
     intent = _begin(work, folder, mended)
     sent, receipts = _send(work, folder, intent, mended)
     gained = unclaimed(work, folder.place, folder.target, folder.place.next_id)
-    proof = prove(sent, receipts, gained, lambda refs: prints(work.target, folder.target, refs))
+    alone, sized = work.target.features.ordered_ids, work.sized(Kind.MAIL)
+    proof = prove(sent, receipts, gained, partial(prints, work.target, folder.target), alone=alone, sized=sized)
     told = {receipt.ticket: receipt.ref for receipt in receipts if isinstance(receipt, Stored)}
     unkept = [Unkept(folder.pair, folder.place, sent[ticket], told.get(ticket)) for ticket in proof.unkept]
     moved = {ref: item.told for ref, item in moved_on(work, unkept).items() if item.told is not None}
@@ -295,7 +297,7 @@ def _commit(work: Work, folder: Repair, intent: Intent, attempt: Attempt) -> Non
     copied = [_settled(folder, attempt.mended[ref], Outcome.COPIED, to) for ref, to in attempt.stored.items()]
     read = dict(prints(work.target, folder.target, attempt.odd()))
     repaired, failed = attempt.repaired(read), attempt.failed()
-    next_id = max([folder.place.next_id, *map(successor, attempt.gained)])
+    beyond = next_id(work, folder.place, attempt.gained)
 
     def commit(c: Connection) -> PlaceRow:
         ledger.settle(c, row, [*copied, *failed], now)
@@ -303,7 +305,7 @@ def _commit(work: Work, folder: Repair, intent: Intent, attempt: Attempt) -> Non
         alterations.record(c, row.id, repaired, now)
         failures.mended(c, row.id, {each.source_id: "" for each in failed}, now)
         intents.close(c, intent.id)
-        places.advance(c, folder.place.id, next_id)
+        places.advance(c, folder.place.id, beyond)
         ids = [each.source_id.hex() for each in repaired]
         work.note(c, "repaired", folder=row.id, place=folder.place.id, items=ids, failed=len(failed))
         if repaired:

@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 from functools import cached_property
 from hashlib import sha256
 
-from xdmigrate.model import Folder, Head, Path, Role
+from xdmigrate.model import Folder, Head, Kind, Path, Role
 
 ALL = ("*",)
 
@@ -36,15 +36,15 @@ class Scope:
 
     def wants(self, folder: Folder, head: Head) -> bool:
         """Whether the item is wanted; `mail_since` counts from midnight UTC of that day."""
-        return self.wants_folder(folder) and not self._too_old(head) and not self._too_big(head)
+        return self.wants_folder(folder) and not self._too_old(folder, head) and not self._too_big(folder, head)
 
-    def _too_old(self, head: Head) -> bool:
-        if self.mail_since is None or head.date is None:
-            return False
+    def _too_old(self, folder: Folder, head: Head) -> bool:
+        if self.mail_since is None or head.date is None or folder.kind is not Kind.MAIL:
+            return False  # series and contacts are never cut by date
         return head.date.astimezone(UTC) < datetime.combine(self.mail_since, time.min, UTC)
 
-    def _too_big(self, head: Head) -> bool:
-        return self.max_size is not None and head.size > self.max_size
+    def _too_big(self, folder: Folder, head: Head) -> bool:
+        return self.max_size is not None and head.size > self.max_size and folder.kind is Kind.MAIL
 
 
 def _any(patterns: tuple[str, ...], folder: Folder) -> bool:

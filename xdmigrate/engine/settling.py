@@ -14,15 +14,17 @@ from functools import partial
 from sqlalchemy import Connection
 
 from xdmigrate.engine.altering import Reading, found_altered
-from xdmigrate.engine.copying import DOUBTFUL_PASSES, unclaimed
-from xdmigrate.engine.fingerprints import Print, inspected, prints
+from xdmigrate.engine.closing import DOUBTFUL_PASSES, next_id, unclaimed
+from xdmigrate.engine.fingerprints import Print, inspected, names, prints
 from xdmigrate.engine.match import Look, fill_gaps, gap_pairs, pair_alike
 from xdmigrate.engine.moves import content, flag_changes
 from xdmigrate.engine.moving import still_there
+from xdmigrate.engine.remnants import link_remnants
 from xdmigrate.engine.repairing import explained
+from xdmigrate.engine.updating import written
 from xdmigrate.engine.work import Work
 from xdmigrate.errors import SettleTimeout
-from xdmigrate.model import Folder, Head, Outcome, Path, successor
+from xdmigrate.model import Folder, Head, Kind, Outcome, Path
 from xdmigrate_state import alterations, doubts, folders, intents, ledger, places
 from xdmigrate_state.rows import Altered, FolderIds, FolderRow, IntentRow, ItemRow, PlaceRow, Settled
 
@@ -43,6 +45,9 @@ class OpenRange:
     altered: list[Altered] = field(default_factory=list)  # those of them whose copy has other bytes
     repairs: dict[bytes, Altered] = field(default_factory=dict)  # repaired attempts among them: what was to be sent
     formers: dict[bytes, ItemRow] = field(default_factory=dict)  # of a move: the rows that had the copies before
+    updates: dict[bytes, ItemRow] = field(default_factory=dict)  # waiting, too, but to replace their copies
+    replaced: dict[bytes, Head] = field(default_factory=dict)  # those of them that did: the copies now
+    remnants: list[Settled] = field(default_factory=list)  # copies that are not what was intended; linked as outdated
 
 
 @dataclass(slots=True)
@@ -58,12 +63,13 @@ class Unexplained:
 
 def reconcile(work: Work) -> Iterator[None]:
     """Explain every range that an earlier run left open, then close it. Yields after each target folder."""
-    left_open = work.read(lambda c: intents.of_mailbox(c, work.mailbox.id))
+    mine = {row.id for row in work.known(live=False)}
+    left_open = [each for each in work.read(lambda c: intents.of_mailbox(c, work.mailbox.id)) if each.folder_id in mine]
     if not left_open:
         return
     work.tell("settle", items=sum(len(intent.refs) for intent in left_open))
-    shown = {folder.path: folder for folder in work.target.folders()}
-    sources = {folder.path: folder for folder in work.source.folders() if folder.selectable}
+    shown = {folder.path: folder for folder in work.there()}
+    sources = {folder.path: folder for folder in work.here() if folder.selectable}
     for unexplained in _by_place(work, left_open, shown):
         _explain(work, unexplained, sources)
         yield
@@ -87,7 +93,11 @@ def _open_range(work: Work, intent: IntentRow) -> OpenRange:
     sent = [known[ref] for ref in intent.refs if ref in known]
     repairs = work.read(partial(alterations.under_way, folder_id=row.id, refs=intent.refs))
     waiting = {item.source_id: item for item in sent if item.outcome is Outcome.PENDING or item.source_id in repairs}
-    return OpenRange(intent, row, waiting, repairs=repairs, formers=_formers(work, intent, row))
+    updates = {ref: waiting.pop(ref) for ref, item in list(waiting.items()) if item.target_id is not None}
+    contents = {ref: Print(0, known) for ref, known in zip(intent.refs, intent.contents, strict=False)}
+    return OpenRange(
+        intent, row, waiting, contents, repairs=repairs, formers=_formers(work, intent, row), updates=updates
+    )
 
 
 def _formers(work: Work, intent: IntentRow, row: FolderRow) -> dict[bytes, ItemRow]:
@@ -101,12 +111,15 @@ def _formers(work: Work, intent: IntentRow, row: FolderRow) -> dict[bytes, ItemR
 
 
 def settle(work: Work, folder: Folder) -> Folder:
-    """Look until the folder's next id and count are unchanged over two looks. Raises SettleTimeout."""
+    """Look until the folder's next id and count are unchanged over two looks; of kinds that change, its token, too.
+
+    Raises SettleTimeout.
+    """
     wait, waited, look = work.context.settle_seconds, 0.0, work.target.status(folder)
     while waited < LONGEST_SETTLE:
         work.context.clock.sleep(wait)
         waited, again = waited + wait, work.target.status(folder)
-        if (again.next_id, again.count) == (look.next_id, look.count):
+        if (again.next_id, again.count) == (look.next_id, look.count) and _same_state(look, again):
             return again
         wait, look = wait * 2, again
     raise SettleTimeout(
@@ -114,6 +127,11 @@ def settle(work: Work, folder: Folder) -> Folder:
         remedy="hold the mail flow into this mailbox for a minute and run again",
         mailbox=work.mailbox.target,
     )
+
+
+def _same_state(look: Folder, again: Folder) -> bool:
+    """Messages do not change: their flags may."""
+    return again.kind is Kind.MAIL or again.state == look.state
 
 
 def _explain(work: Work, unexplained: Unexplained, sources: dict[Path, Folder]) -> None:
@@ -126,9 +144,12 @@ def _explain(work: Work, unexplained: Unexplained, sources: dict[Path, Folder]) 
         sizes = {_sent_size(open_range, ref) for open_range in ranges for ref in open_range.waiting}
         alike = [ref for ref, head in unexplained.gained.items() if head.size in sizes]
         free = dict(prints(work.target, unexplained.target, alike))
+        for open_range in ranges:
+            open_range.replaced = written(work, unexplained.target, open_range.updates, open_range.contents)
     _find(work, unexplained, ranges, sources, free)
     _find_whatever_size(work, unexplained, sources, free)
     for open_range in ranges:
+        _find_remnants(work, open_range, sources.get(open_range.row.path), unexplained, free)
         _find_altered(work, open_range, sources.get(open_range.row.path), unexplained, free)
         _find_gone(work, open_range, unexplained)
         _close(work, open_range, unexplained)
@@ -180,7 +201,8 @@ def _read(work: Work, open_range: OpenRange, source: Folder | None, sizes: Conta
     """What is not found yet, is of one of these sizes (None: of any), and is known or can be read."""
     left = [ref for ref in open_range.waiting if ref not in open_range.found]
     alike = [ref for ref in left if sizes is None or _sent_size(open_range, ref) in sizes]
-    open_range.contents |= {ref: content(open_range.formers[ref]) for ref in alike if ref in open_range.formers}
+    kind = open_range.row.kind
+    open_range.contents |= {ref: content(open_range.formers[ref], kind) for ref in alike if ref in open_range.formers}
     repaired = ((ref, open_range.repairs[ref]) for ref in alike if ref in open_range.repairs)
     open_range.contents |= {ref: Print(each.size, each.fingerprint or b"") for ref, each in repaired}
     if source is not None and source.validity == open_range.row.validity:
@@ -190,10 +212,26 @@ def _read(work: Work, open_range: OpenRange, source: Folder | None, sizes: Conta
     return [ref for ref in alike if ref in open_range.contents]
 
 
+def _find_remnants(
+    work: Work, open_range: OpenRange, source: Folder | None, unexplained: Unexplained, free: dict[bytes, Print]
+) -> None:
+    """Copies that the store altered on their way in, known by their UID; mail has none (see `_find_altered`)."""
+    if unexplained.target is None or source is None or source.kind is Kind.MAIL:
+        return
+    missing = [ref for ref in open_range.waiting if ref not in open_range.found]
+    called = names(work.source, source, missing) if free else iter(())
+    found = link_remnants(work, unexplained.place, unexplained.target, called, sorted(free))
+    open_range.remnants += found
+    for each in found:
+        free.pop(each.target_id or b"", None)
+
+
 def _find_altered(
     work: Work, open_range: OpenRange, source: Folder | None, unexplained: Unexplained, free: dict[bytes, Print]
 ) -> None:
     """Copies that the target altered on their way in: known by their place between found neighbours."""
+    if not work.target.features.ordered_ids:
+        return
     candidates = gap_pairs(open_range.intent.refs, open_range.found, free)
     wanted = [(ref, to) for ref, to in candidates if ref in open_range.waiting]
     if unexplained.target is None or not wanted:
@@ -210,27 +248,36 @@ def _find_altered(
 def _find_gone(work: Work, open_range: OpenRange, unexplained: Unexplained) -> None:
     """Written, then moved or deleted by somebody before we looked: not to be sent again."""
     place, intent = unexplained.place, open_range.intent
+    if not work.target.features.ordered_ids:
+        return
     claims = work.read(lambda c: ledger.claims(c, place.account_id, place.id, intent.floor))
     open_range.found |= fill_gaps(intent.refs, open_range.found, sorted({*unexplained.gained, *claims}))
 
 
 def _close(work: Work, open_range: OpenRange, unexplained: Unexplained) -> None:
     place, intent, row = unexplained.place, open_range.intent, open_range.row
-    settled = [_copied(open_range, place, ref) for ref in open_range.found if ref in open_range.waiting]
-    doubtful = [ref for ref in open_range.waiting if ref not in open_range.found]
-    now, next_id = work.context.clock.now(), max([place.next_id, *map(successor, unexplained.gained)])
+    settled = [_copied(open_range, unexplained, ref) for ref in open_range.found if ref in open_range.waiting]
+    settled += [_replaced(open_range, ref) for ref in open_range.replaced]
+    linked = {each.source_id for each in open_range.remnants}
+    doubtful = [ref for ref in open_range.waiting if ref not in open_range.found and ref not in linked]
+    unsure = [ref for ref in open_range.updates if ref not in open_range.replaced]
+    updates = {ref: open_range.contents[ref].fingerprint for ref in unsure if ref in open_range.contents}
+    now, beyond = work.context.clock.now(), next_id(work, place, unexplained.gained)
     handed = _moved_on(work, open_range, unexplained)
 
     def commit(c: Connection) -> None:
         if intent.former_folder_id is not None:
             ledger.hand_over(c, FolderIds(intent.former_folder_id, row.account_id), row, handed)
         ledger.settle(c, row, settled, now)
+        ledger.link(c, row, open_range.remnants)
+        alterations.release(c, row.id, open_range.replaced)
         explained(c, row.id, open_range.repairs, open_range.found, now)
         alterations.record(c, row.id, open_range.altered, now)
-        doubts.add(c, row.id, place.id, doubtful, intent.floor, work.mailbox.passes + DOUBTFUL_PASSES)
+        again = [*doubtful, *unsure]
+        doubts.add(c, row.id, place.id, again, intent.floor, work.mailbox.passes + DOUBTFUL_PASSES, updates)
         intents.close(c, intent.id)
-        places.advance(c, place.id, next_id)
-        work.note(c, "reconciled", folder=row.id, found=len(settled), again=len(doubtful))
+        places.advance(c, place.id, beyond)
+        work.note(c, "reconciled", folder=row.id, found=len(settled), again=len(again))
         if settled:
             work.progressed(c)
 
@@ -252,14 +299,29 @@ def _moved_on(work: Work, open_range: OpenRange, unexplained: Unexplained) -> li
     return [(former.source_id, ref) for ref, former in left.items()]
 
 
-def _copied(open_range: OpenRange, place: PlaceRow, ref: bytes) -> Settled:
-    item, content = open_range.waiting[ref], open_range.contents.get(ref)
+def _copied(open_range: OpenRange, unexplained: Unexplained, ref: bytes) -> Settled:
+    item, content, to = open_range.waiting[ref], open_range.contents.get(ref), open_range.found[ref]
+    own = content if ref not in open_range.repairs else None
     return Settled(
         source_id=ref,
         outcome=Outcome.COPIED,
-        size=content.size if content and ref not in open_range.repairs else item.size,
-        fingerprint=content.fingerprint if content and ref not in open_range.repairs else None,
-        place_id=place.id,
-        target_id=open_range.found[ref],
+        size=own.size if own and open_range.row.kind == Kind.MAIL else item.size,
+        fingerprint=own.fingerprint if own else None,
+        place_id=unexplained.place.id,
+        target_id=to,
         flags=item.base_flags,
+        target_version=unexplained.gained[to].version if to in unexplained.gained else None,
+    )
+
+
+def _replaced(open_range: OpenRange, ref: bytes) -> Settled:
+    """An update that was carried out; a copy that was not ours before is not ours now."""
+    item, copy = open_range.updates[ref], open_range.replaced[ref]
+    return Settled(
+        source_id=ref,
+        outcome=Outcome.COPIED if item.target_version else Outcome.PRESENT,
+        fingerprint=open_range.contents[ref].fingerprint,
+        place_id=item.place_id,
+        target_id=copy.ref,
+        target_version=copy.version if item.target_version else None,
     )

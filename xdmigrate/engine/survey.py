@@ -22,7 +22,7 @@ from xdmigrate.engine.work import Pair, Work
 from xdmigrate.errors import ProtocolError
 from xdmigrate.model import Changes, FlagChange, Folder, Head, Outcome
 from xdmigrate_state import folders, ledger
-from xdmigrate_state.rows import FolderRow, ItemRow, NewItem
+from xdmigrate_state.rows import FolderRow, ItemRow, NewItem, Renewal
 
 LINKED = (Outcome.COPIED, Outcome.PRESENT)
 Seen = tuple[Head | None, ItemRow | None]
@@ -33,6 +33,7 @@ class Findings:
     """What one page of a listing asks for. Filled by `judge`, carried out by the doer."""
 
     new: list[NewItem] = field(default_factory=list)
+    renewed: list[Renewal] = field(default_factory=list)  # changed since: to be copied, or copied again
     reopened: list[bytes] = field(default_factory=list)  # filtered before, wanted now
     refiltered: list[bytes] = field(default_factory=list)  # not wanted (any more), never copied
     back: list[bytes] = field(default_factory=list)
@@ -44,8 +45,8 @@ class Findings:
     unmeasured: bool = False  # an item has to be judged by its size or date, and they were not told
 
 
-def judge(seen: Iterable[Seen], scope: Scope, folder: Folder) -> Findings:
-    """Pure: what became of these items, and what is to be done about it."""
+def judge(seen: Iterable[Seen], scope: Scope, folder: Folder, *, updates: bool = False) -> Findings:
+    """Pure: what became of these items, and what is to be done about it. `updates`: copies can be replaced."""
     findings = Findings()
     for head, row in seen:
         if head is None and row is not None:
@@ -53,8 +54,27 @@ def judge(seen: Iterable[Seen], scope: Scope, folder: Folder) -> Findings:
         elif head is not None and row is None:
             _judge_new(findings, head, scope, folder)
         elif head is not None and row is not None:
-            _judge_known(findings, head, row, scope, folder)
+            if row.gone:
+                findings.back.append(row.source_id)
+            if _has_changed(head, row) and (updates or row.outcome not in LINKED):
+                _judge_changed(findings, head, row, scope, folder)
+            else:
+                _judge_known(findings, head, row, scope, folder)
     return findings
+
+
+def _has_changed(head: Head, row: ItemRow) -> bool:
+    return head.version != row.base_version and bool(head.version and row.base_version)
+
+
+def _judge_changed(findings: Findings, head: Head, row: ItemRow, scope: Scope, folder: Folder) -> None:
+    """Another version than the one that is known. What has a copy follows, whatever the scope says by now."""
+    if not head.measured:
+        findings.unmeasured = True
+    elif row.target_id is not None or scope.wants(folder, head):
+        findings.renewed.append(Renewal(row.source_id, head.size, head.version))
+    elif row.outcome is not Outcome.FILTERED or row.note != scope.mark:
+        findings.refiltered.append(row.source_id)
 
 
 def _judge_missing(findings: Findings, row: ItemRow) -> None:
@@ -74,13 +94,11 @@ def _judge_new(findings: Findings, head: Head, scope: Scope, folder: Folder) -> 
 
 
 def _judge_known(findings: Findings, head: Head, row: ItemRow, scope: Scope, folder: Folder) -> None:
-    if row.gone:
-        findings.back.append(row.source_id)
     if not head.measured and row.outcome not in (*LINKED, Outcome.MERGED):
         findings.unmeasured |= row.outcome is Outcome.FILTERED and row.note != scope.mark
     elif row.outcome is Outcome.FILTERED and row.note != scope.mark:
         (findings.reopened if scope.wants(folder, head) else findings.refiltered).append(row.source_id)
-    elif row.outcome is Outcome.PENDING and not scope.wants(folder, head):
+    elif row.outcome is Outcome.PENDING and row.target_id is None and not scope.wants(folder, head):
         findings.refiltered.append(row.source_id)
     elif row.outcome in LINKED and row.target_id is not None and head.flags != row.base_flags:
         change = difference(row.target_id, row.base_flags, head.flags, only_gain=row.outcome is Outcome.PRESENT)
@@ -140,7 +158,9 @@ def _bring_up_to_date(work: Work, pair: Pair, told: Changes) -> Generator[None, 
     seen = _against_ledger(work, pair.row, told)
     while page := list(islice(seen, PAGE)):
         absent.take(row for head, row in page if head is None and row is not None)
-        findings = judge(((head, row) for head, row in page if head is not None), work.policy.scope, pair.folder)
+        there = ((head, row) for head, row in page if head is not None)
+        updates = work.target.features.updates
+        findings = judge(there, work.policy.scope, pair.folder, updates=updates)
         if findings.unmeasured:
             return False
         _carry_out(work, pair, findings)
@@ -181,6 +201,7 @@ def _carry_out(work: Work, pair: Pair, findings: Findings) -> None:
         row = pair.row
         ledger.add(c, row, findings.new)
         remember(work, c, row, findings.new)
+        ledger.renew(c, row, findings.renewed)
         ledger.reopen(c, row, findings.reopened)
         ledger.refilter(c, row, findings.refiltered, work.policy.scope.mark)
         ledger.back(c, row, findings.back)
@@ -197,6 +218,7 @@ def _carry_out(work: Work, pair: Pair, findings: Findings) -> None:
 def _counted(findings: Findings) -> dict[str, Sequence[object]]:
     return {
         "new": findings.new,
+        "renewed": findings.renewed,
         "reopened": findings.reopened,
         "refiltered": findings.refiltered,
         "back": findings.back,

@@ -13,8 +13,8 @@ from functools import partial
 from sqlalchemy import Connection
 
 from xdmigrate.engine.altering import as_copied
-from xdmigrate.engine.copying import unclaimed
-from xdmigrate.engine.fingerprints import Print, prints
+from xdmigrate.engine.closing import unclaimed
+from xdmigrate.engine.fingerprints import known_print, prints
 from xdmigrate.engine.match import Look, pair_alike
 from xdmigrate.engine.work import Work
 from xdmigrate.model import Folder, Head, Path
@@ -24,10 +24,12 @@ from xdmigrate_state.rows import DoubtRow, ItemRow
 
 def remove_late_twins(work: Work) -> Iterator[None]:
     """Look for twins of everything doubtful. Yields after each target folder."""
-    doubtful = work.read(lambda c: doubts.of_mailbox(c, work.mailbox.id))
+    mine = {row.id for row in work.known(live=False)}
+    known = work.read(lambda c: doubts.of_mailbox(c, work.mailbox.id))
+    doubtful = [each for each in known if each.folder_id in mine and each.fingerprint is None]  # an update has no twin
     if not doubtful:
         return
-    shown = {folder.path: folder for folder in work.target.folders()}
+    shown = {folder.path: folder for folder in work.there()}
     by_place: dict[int, list[DoubtRow]] = {}
     for doubt in doubtful:
         by_place.setdefault(doubt.place_id, []).append(doubt)
@@ -48,8 +50,9 @@ def _look(work: Work, place_id: int, doubtful: Sequence[DoubtRow], shown: dict[P
         if item.fingerprint and item.target_id and item.place_id == place_id
     ]
     sizes = {item.size for item in items}
-    contents = dict(prints(work.target, folder, [ref for ref, head in free.items() if head.size in sizes]))
-    wanted = [(item.target_id or b"", Print(item.size, item.fingerprint or b"")) for item in items]
+    sized = work.sized(place.kind)
+    contents = dict(prints(work.target, folder, [r for r, head in free.items() if not sized or head.size in sizes]))
+    wanted = [(item.target_id or b"", known_print(place.kind, item.size, item.fingerprint or b"")) for item in items]
     looks = {item.target_id or b"": Look(item.base_flags) for item in items}
     copies = {ref: Look(free[ref].flags) for ref in contents}
     twins = dict(pair_alike(wanted, sorted(contents.items()), looks, copies))

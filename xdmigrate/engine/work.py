@@ -10,10 +10,11 @@ from typing import TypeVar
 from sqlalchemy import Connection
 
 from xdmigrate.contract import Source, Target
-from xdmigrate.engine.context import COMMAND_TIMEOUT, LEASE_SECONDS, Context, Policy, Progress
+from xdmigrate.engine.context import COMMAND_TIMEOUT, LEASE_SECONDS, Context, Leg, Policy, Progress
+from xdmigrate.engine.objects import Shelf
 from xdmigrate.errors import Stopped
-from xdmigrate.model import Folder, Path
-from xdmigrate_state import journal, leases, mailboxes, plans
+from xdmigrate.model import Folder, Kind, Path
+from xdmigrate_state import folders, journal, leases, mailboxes, plans
 from xdmigrate_state.rows import FolderRow, MailboxRow, PlaceRow
 
 Result = TypeVar("Result")
@@ -47,20 +48,41 @@ class Work:
     """
 
     context: Context
+    leg: Leg
     mailbox: MailboxRow
     source: Source
     target: Target
     epoch: int
     lease_until: float
+    kinds: frozenset[Kind] = frozenset(Kind)  # what it is about now: folders of other kinds are none of its business
     shown: dict[Path, Folder] = field(default_factory=dict)  # the target's folders as this pass saw them first
     halt: threading.Event = field(default_factory=threading.Event)  # shared: all lanes end at their next checkpoint
     closings: dict[int, threading.Lock] = field(default_factory=dict)  # shared, by place
     looked_at: float = 0.0  # when it was last seen whether a person has paused the mailbox
     refused: set[Path] = field(default_factory=set)  # paths that the target does not take
+    shelf: Shelf = field(default_factory=Shelf)  # shared: items that were read and are not copied yet
 
     def beside(self, source: Source, target: Target) -> Work:
         """The same pass with another pair of sessions."""
         return replace(self, source=source, target=target)
+
+    def turn_to(self, kind: Kind) -> None:
+        """Go on with the folders of this kind: paths are unique only among those of one kind."""
+        self.kinds = frozenset((kind,))
+        self.shown, self.refused, self.shelf = {}, set(), Shelf()
+
+    def here(self) -> list[Folder]:
+        """The source's folders of these kinds, as they are listed now."""
+        return [folder for folder in self.source.folders() if folder.kind in self.kinds]
+
+    def there(self) -> list[Folder]:
+        """The target's folders of these kinds, as they are listed now."""
+        return [folder for folder in self.target.folders() if folder.kind in self.kinds]
+
+    def known(self, *, live: bool = True) -> list[FolderRow]:
+        """What the state knows of the mailbox's folders of these kinds; with `live`, what is not superseded."""
+        rows = self.read(lambda c: folders.of_mailbox(c, self.mailbox.id, live=live))
+        return [row for row in rows if row.kind in self.kinds]
 
     def closing(self, place_id: int) -> threading.Lock:
         """Held from a range's closing listing to its commit: what is listed unclaimed there is claimed by one lane."""
@@ -82,6 +104,11 @@ class Work:
         """Raises Stopped when work was cut short: then the pass is not complete."""
         if self.halting():
             raise Stopped("stopped on request", remedy="run the same command again to resume")
+
+    def sized(self, kind: Kind | str) -> bool:
+        """Whether listed sizes tell items of this kind apart; else all that may be equal is compared by content."""
+        exact = self.source.features.exact_sizes and self.target.features.exact_sizes
+        return kind == Kind.MAIL and exact
 
     @property
     def policy(self) -> Policy:
@@ -120,4 +147,4 @@ class Work:
 
     def tell(self, phase: str, folder: str = "", items: int = 0, octets: int = 0) -> None:
         """Report progress to whoever watches."""
-        self.context.progress(Progress(self.mailbox.id, phase, folder, items, octets))
+        self.context.progress(Progress(self.mailbox.id, phase, folder, items, octets, self.leg.endpoints))

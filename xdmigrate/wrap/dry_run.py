@@ -14,6 +14,14 @@ from xdmigrate.model import Changes, FlagChange, Folder, Head, Item, Kind, Path,
 from xdmigrate.wrap.forward import ForwardingSource
 from xdmigrate.wrap.prediction import Overlay, Prediction, made_up, made_up_ref
 
+Spot = tuple[Kind, Path]
+"""Where a folder is: paths are unique only among those of one kind."""
+
+
+def spot(folder: Folder) -> Spot:
+    """Where the folder is."""
+    return folder.kind, folder.path
+
 
 class DryRunTarget(ForwardingSource):
     """A `Target` that reads from `inner` and writes nowhere.
@@ -26,30 +34,30 @@ class DryRunTarget(ForwardingSource):
     def __init__(self, inner: Target) -> None:
         super().__init__(inner)
         self.prediction = Prediction()
-        self._overlays: dict[Path, Overlay] = {}
-        self._real: dict[Path, Folder] = {}
+        self._overlays: dict[Spot, Overlay] = {}
+        self._real: dict[Spot, Folder] = {}
 
     # --- reading ---------------------------------------------------------------------------------------------------
 
     def folders(self) -> list[Folder]:
-        self._real = {folder.path: folder for folder in self.inner.folders()}
+        self._real = {spot(folder): folder for folder in self.inner.folders()}
         covered = self._covered() | self._overlays.keys()
-        plain = [folder for path, folder in self._real.items() if path not in covered]
+        plain = [folder for where, folder in self._real.items() if where not in covered]
         return plain + [self._listed(overlay) for overlay in self._overlays.values()]
 
-    def _covered(self) -> set[Path]:
-        """The paths at which the target has folders that are shown by an overlay, perhaps elsewhere."""
-        return {overlay.real.path for overlay in self._overlays.values() if overlay.real}
+    def _covered(self) -> set[Spot]:
+        """Where the target has folders that are shown by an overlay, perhaps elsewhere."""
+        return {spot(overlay.real) for overlay in self._overlays.values() if overlay.real}
 
     def _find(self, folder: Folder) -> Overlay | None:
         """The folder's overlay; None when the run would not touch it. Raises FolderUnusable when it would be gone."""
-        found = self._overlays.get(folder.path)
-        if found is None and folder.path in self._covered():
+        found = self._overlays.get(spot(folder))
+        if found is None and spot(folder) in self._covered():
             raise FolderUnusable(f"folder {'/'.join(folder.path)!r} would have been renamed")
         return found
 
     def _listed(self, overlay: Overlay) -> Folder:
-        now = self._real.get(overlay.real.path, overlay.real) if overlay.real else None
+        now = self._real.get(spot(overlay.real), overlay.real) if overlay.real else None
         return overlay.listed(now, ordered=self.features.ordered_ids)
 
     def status(self, folder: Folder) -> Folder:
@@ -92,25 +100,25 @@ class DryRunTarget(ForwardingSource):
 
     def overlay(self, folder: Folder) -> Overlay:
         """The folder's overlay, to be written to."""
-        return self._find(folder) or self._overlays.setdefault(folder.path, Overlay(folder, folder))
+        return self._find(folder) or self._overlays.setdefault(spot(folder), Overlay(folder, folder))
 
     def refuses(self, paths: Sequence[Path]) -> set[Path]:
         return self.inner.refuses(paths)
 
     def create_folder(self, path: Path, kind: Kind = Kind.MAIL, *, role: Role | None = None) -> Folder:
-        there = {folder.path: folder for folder in self.folders() if folder.selectable}
+        there = {each.path: each for each in self.folders() if each.selectable and each.kind is kind}
         if path in there:
             return there[path]
         refuse_name(path, self.features)
         for depth in range(1, len(path) + 1):
             if path[:depth] not in there:
                 self._create_one(path[:depth], kind, role if depth == len(path) else None)
-        return self._listed(self._overlays[path])
+        return self._listed(self._overlays[kind, path])
 
     def _create_one(self, path: Path, kind: Kind, role: Role | None) -> None:
         first = made_up_ref(0) if self.features.ordered_ids else b""
         shown = Folder(path, kind, native=self._native(path), validity=1, next_id=first, role=role)
-        self._overlays[path] = Overlay(shown, None)
+        self._overlays[kind, path] = Overlay(shown, None)
         self.prediction.created.append(path)
 
     def _native(self, path: Path) -> str:
@@ -123,7 +131,7 @@ class DryRunTarget(ForwardingSource):
             self.prediction.subscribed.append(folder.path)
 
     def rename_folder(self, folder: Folder, path: Path) -> Folder:
-        there = self.folders()
+        there = [other for other in self.folders() if other.kind is folder.kind]
         if path in {other.path for other in there}:
             raise FolderUnusable(f"folder {'/'.join(path)!r} exists already")
         refuse_name(path, self.features)
@@ -135,9 +143,9 @@ class DryRunTarget(ForwardingSource):
             overlay = self.overlay(old)
             new = path + old.path[len(folder.path) :]
             overlay.shown = replace(overlay.shown, path=new, native=self._native(new))
-            self._overlays[new] = self._overlays.pop(old.path)
+            self._overlays[folder.kind, new] = self._overlays.pop(spot(old))
         self.prediction.renamed.append((folder.path, path))
-        return self._listed(self._overlays[path])
+        return self._listed(self._overlays[folder.kind, path])
 
     def writer(self, folder: Folder, intent: Intent) -> DryRunWriter:  # noqa: ARG002 -- nothing is written to intend
         return DryRunWriter(self, folder)
@@ -194,7 +202,13 @@ class DryRunWriter:
         self._count = target.prediction.folder(folder.path)
         self._ready: list[Receipt] = []
 
-    def put(self, ticket: int, item: Item) -> None:
+    def put(self, ticket: int, item: Item, over: Head | None = None) -> None:
+        if over is not None:
+            self._overlay.replaced(over.ref)
+            self._count.updated += 1
+            self._count.octets += item.body.size
+            self._ready.append(Stored(ticket, over.ref) if self._features.ids_returned else Accepted(ticket))
+            return
         limit = self._features.size_limit
         if limit is not None and item.body.size > limit:
             self._count.too_big += 1

@@ -8,7 +8,7 @@ from typing import BinaryIO
 
 from xdmigrate.contract import Source
 from xdmigrate.errors import ItemRefused
-from xdmigrate.model import Changes, Folder, Head, Item, Path
+from xdmigrate.model import Changes, Folder, Head, Item, Kind, Path
 from xdmigrate.wrap.forward import ForwardingSource
 
 WINDOW = 50_000
@@ -22,12 +22,13 @@ class DryRunSource(ForwardingSource):
     """A `Source` that reads without moving bodies: items are made of their heads.
 
     Heads that were listed lately are remembered, others are listed again. `Body.size` is what the listing told, which
-    on stores that rewrite may not be exact.
+    on stores that rewrite may not be exact. Items of other kinds than mail are small, and what becomes of them depends
+    on what they say: they are read.
     """
 
     def __init__(self, inner: Source) -> None:
         super().__init__(inner)
-        self._place: tuple[Path, int] = ((), 0)
+        self._place: tuple[Path, int, Kind] = ((), 0, Kind.MAIL)
         self._seen: dict[bytes, Head] = {}
 
     def heads(self, folder: Folder, floor: bytes = b"") -> Iterator[Head]:
@@ -38,7 +39,7 @@ class DryRunSource(ForwardingSource):
         return replace(told, heads=self._noted(folder, told.heads))
 
     def _noted(self, folder: Folder, heads: Iterator[Head]) -> Iterator[Head]:
-        place = (folder.path, folder.validity)
+        place = (folder.path, folder.validity, folder.kind)
         for head in heads:
             if place != self._place or len(self._seen) >= WINDOW:
                 self._place, self._seen = place, {}
@@ -47,6 +48,9 @@ class DryRunSource(ForwardingSource):
             yield head
 
     def read(self, folder: Folder, refs: Sequence[bytes]) -> Iterator[Item]:
+        return self._made(folder, refs) if folder.kind is Kind.MAIL else self.inner.read(folder, refs)
+
+    def _made(self, folder: Folder, refs: Sequence[bytes]) -> Iterator[Item]:
         found = self._remembered(folder, refs)
         missing = {ref for ref in refs if ref not in found}
         if missing:
@@ -56,7 +60,7 @@ class DryRunSource(ForwardingSource):
                 yield Item(found[ref], LazyBody(self.inner, folder, found[ref]), folder.kind)
 
     def _remembered(self, folder: Folder, refs: Sequence[bytes]) -> dict[bytes, Head]:
-        if self._place != (folder.path, folder.validity):
+        if self._place != (folder.path, folder.validity, folder.kind):
             return {}
         return {ref: self._seen[ref] for ref in refs if ref in self._seen}
 

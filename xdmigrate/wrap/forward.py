@@ -97,5 +97,8 @@ class ForwardingAuditor:
     def chunks(self, folder: Folder, ref: bytes) -> Iterator[bytes]:
         return self.inner.chunks(folder, ref)
 
+    def whole(self, folder: Folder, refs: Sequence[bytes]) -> Iterator[tuple[bytes, bytes]]:
+        return self.inner.whole(folder, refs)
+
     def close(self) -> None:
         self.inner.close()

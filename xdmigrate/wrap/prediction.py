@@ -24,6 +24,7 @@ class FolderPrediction:
     octets: int = 0
     too_big: int = 0  # items that the target would refuse for their size
     flags: int = 0  # items whose flags would change
+    updated: int = 0  # copies that would be replaced, because their items changed
     moved: int = 0  # items that would come here from another folder of the target
     removed: int = 0
 
@@ -65,6 +66,7 @@ class Overlay:
         self._flag_sets: dict[frozenset[str], frozenset[str]] = {}
         self._removed: set[bytes] = set()
         self._changed: dict[bytes, FlagChange] = {}
+        self._replaced: set[bytes] = set()
 
     def add(self, size: int, flags: frozenset[str], date: datetime | None) -> bytes:
         """An item that would be written; its made-up id."""
@@ -76,6 +78,10 @@ class Overlay:
     def remove(self, ref: bytes) -> None:
         """An item that would be removed."""
         self._removed.add(ref)
+
+    def replaced(self, ref: bytes) -> None:
+        """An item that would have other bytes, and so another version."""
+        self._replaced.add(ref)
 
     def change(self, change: FlagChange) -> None:
         """Flags that would change, on top of what would have changed already."""
@@ -93,6 +99,8 @@ class Overlay:
     def patch(self, head: Head) -> Head:
         """A head with the flags that it would have."""
         change = self._changed.get(head.ref)
+        if head.ref in self._replaced:
+            head = replace(head, version=MADE_UP)
         return head if change is None else replace(head, flags=(head.flags | change.add) - change.remove)
 
     def removes(self, ref: bytes) -> bool:

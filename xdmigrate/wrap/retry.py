@@ -166,6 +166,16 @@ class RetryingAuditor:
 
         return self._connection.stream(rest)
 
+    def whole(self, folder: Folder, refs: Sequence[bytes]) -> Iterator[tuple[bytes, bytes]]:
+        left = dict.fromkeys(refs)
+
+        def rest(session: Auditor) -> Iterator[tuple[bytes, bytes]]:
+            for ref, data in session.whole(folder, list(left)) if left else ():
+                left.pop(ref, None)
+                yield ref, data
+
+        return self._connection.stream(rest)
+
     def close(self) -> None:
         self._connection.close()
 
@@ -177,10 +187,10 @@ class _WatchedWriter:
         self._connection = connection
         self._inner = inner
 
-    def put(self, ticket: int, item: Item) -> None:
+    def put(self, ticket: int, item: Item, over: Head | None = None) -> None:
         body = _WatchedBody(item.body)
         try:
-            self._inner.put(ticket, Item(item.head, body, item.kind))
+            self._inner.put(ticket, Item(item.head, body, item.kind), over)
         except XdmigrateError as error:
             if error is not body.error:
                 self._connection.notice(error)

@@ -224,10 +224,10 @@ class _TracedWriter:
         self._folder = folder
         self._put = Count()
 
-    def put(self, ticket: int, item: Item) -> None:
+    def put(self, ticket: int, item: Item, over: Head | None = None) -> None:
         self._trace.enter()
         try:
-            self._inner.put(ticket, item)
+            self._inner.put(ticket, item, over)
         finally:
             self._trace.leave()
         self._put.items += 1

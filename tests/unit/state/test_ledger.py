@@ -146,21 +146,20 @@ def test_a_million_keywords_are_not_remembered(database: Database, pair: Pair, m
     assert [row.base_flags for row in rows] == [frozenset({f"$k{n}" * 1000}) for n in range(1, 61)]
 
 
-def test_candidates_are_found_by_size_and_outcome(database: Database, pair: Pair) -> None:
+def test_candidates_are_found_by_size(database: Database, pair: Pair) -> None:
     database.write(
         lambda c: ledger.add(c, pair.folder, [NewItem(uid(n), size) for n, size in enumerate([7, 7, 9, 7, 8], 1)])
     )
     database.write(lambda c: ledger.settle(c, pair.folder, [copied(pair, 1, 1), copied(pair, 5, 2)], NOW))
     database.write(lambda c: ledger.gone(c, pair.folder, [uid(4), uid(5)]))
 
-    def found(sizes: set[int], *outcomes: Outcome) -> list[bytes]:
-        rows = database.read(lambda c: ledger.live_by_size(c, pair.folder, sizes, outcomes))
-        return [row.source_id for row in rows]
+    def found(sizes: set[int] | None) -> list[bytes]:
+        return [row.source_id for row in database.read(lambda c: ledger.uncopied(c, pair.folder, sizes))]
 
-    assert found({7}, Outcome.PENDING) == [uid(2)], "what is gone is no candidate"
-    assert found({7, 9}, Outcome.PENDING, Outcome.COPIED) == [uid(1), uid(2), uid(3)]
-    assert found(set(range(5000)), Outcome.COPIED) == [uid(1)]
-    assert found(set(), Outcome.PENDING) == []
+    assert found({7}) == [uid(2)], "what is gone is no candidate"
+    assert found({7, 9}) == [uid(2), uid(3)]
+    assert found(set(range(5000))) == found(None) == [uid(2), uid(3)]
+    assert found(set()) == []
     gone = database.read(lambda c: ledger.gone_copies(c, pair.folder))
     assert [row.source_id for row in gone] == [uid(5)]
     assert database.read(lambda c: ledger.gone_copies(c, pair.folder, after=uid(5))) == []

@@ -224,12 +224,12 @@ def test_a_place_remembers_its_baseline(database: Database, pair: Pair) -> None:
     new = database.write(lambda c: places.add(c, account, "mail", ("A", "B"), b"r", 4, uid(5000), ids, True))
     assert (new.baseline_count, new.baseline_next, new.next_id, new.created) == (len(ids), uid(5000), uid(5000), True)
     assert database.read(lambda c: places.baseline(c, new.id)) == frozenset(ids)
-    assert database.read(lambda c: places.find(c, account, ("A", "B"), 4)) == new
-    assert database.read(lambda c: places.find(c, account, ("A", "B"), 5)) is None
+    assert database.read(lambda c: places.find(c, account, ("A", "B"), 4, kind="mail")) == new
+    assert database.read(lambda c: places.find(c, account, ("A", "B"), 5, kind="mail")) is None
     database.write(lambda c: places.rename(c, new.id, ("C",)))
-    assert database.read(lambda c: places.find(c, account, ("A", "B"), 4)) is None
+    assert database.read(lambda c: places.find(c, account, ("A", "B"), 4, kind="mail")) is None
     database.write(lambda c: places.supersede(c, new.id))
-    assert database.read(lambda c: places.find(c, account, ("C",), 4)) is None
+    assert database.read(lambda c: places.find(c, account, ("C",), 4, kind="mail")) is None
     assert [place.id for place in database.read(lambda c: places.of_account(c, account))] == [pair.place.id]
 
 

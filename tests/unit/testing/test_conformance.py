@@ -115,13 +115,13 @@ class _DedupingWriter(MemoryWriter):
         super().__init__(target, folder, intent)
         self._known: set[bytes] = set()
 
-    def put(self, ticket: int, item: Item) -> None:
+    def put(self, ticket: int, item: Item, over: Head | None = None) -> None:
         data = item.body.spool().read()
         if data in self._known:
             self._ready.append(Stored(ticket, b"\0\0\0\1"))
             return
         self._known.add(data)
-        super().put(ticket, replace(item, body=BytesBody(data)))
+        super().put(ticket, replace(item, body=BytesBody(data)), over)
 
 
 def writing(writer: type[MemoryWriter]) -> type[MemoryTarget]:

@@ -13,7 +13,8 @@ from xdmigrate.engine.fingerprints import Print
 from xdmigrate.engine.scope import Scope
 from xdmigrate.engine.verification.decide import Links
 from xdmigrate.errors import ProtocolError
-from xdmigrate.model import Folder, Head
+from xdmigrate.formats.semantics import semantics
+from xdmigrate.model import Folder, Head, Kind
 from xdmigrate.report.verdicts import Detail, ItemState, Tally
 from xdmigrate_state import folders, ledger, places
 from xdmigrate_state.database import Database
@@ -52,12 +53,17 @@ class Audit:
     features: Features  # of the target: what it cannot keep is not held against it
     depth: Depth
     altered: Altering
+    kinds: frozenset[Kind] = frozenset(Kind)  # paths are unique only among folders of one kind
     explained: int = 0  # changed items whose meaning was compared
     tally: Tally = field(default_factory=Tally)
     unpaired: list[tuple[Half, Half | None, Links]] = field(default_factory=list)
     merged: list[tuple[Half, Half, Links]] = field(default_factory=list)  # a folder, and the items of it set aside
     others: list[Folder] = field(default_factory=list)  # of the target, to which nothing of the source goes
     random: random.Random = field(default_factory=random.Random)
+
+    def sized(self, folder: Folder) -> bool:
+        """Whether sizes tell items of this folder apart; else all that may be equal is read."""
+        return folder.kind is Kind.MAIL and self.features.exact_sizes
 
 
 def listing(auditor: Auditor, folder: Folder) -> list[Head]:
@@ -72,21 +78,26 @@ def listing(auditor: Auditor, folder: Folder) -> list[Head]:
 
 
 def rows(audit: Audit) -> list[FolderRow]:
-    """What the state knows of the mailbox's source folders."""
-    return audit.db.read(partial(folders.of_mailbox, mailbox_id=audit.mailbox.id))
+    """What the state knows of the mailbox's source folders of these kinds."""
+    known = audit.db.read(partial(folders.of_mailbox, mailbox_id=audit.mailbox.id))
+    return [row for row in known if row.kind in audit.kinds]
 
 
 def claims(audit: Audit, folder: Folder) -> AbstractSet[bytes]:
     """Copies of other mailboxes that go to the same account."""
     account = audit.mailbox.account_id
-    place = audit.db.read(partial(places.find, account_id=account, path=folder.path, validity=folder.validity))
+    find = partial(places.find, account_id=account, path=folder.path, validity=folder.validity, kind=folder.kind)
+    place = audit.db.read(find)
     if place is None:
         return frozenset()
     return frozenset(audit.db.read(partial(ledger.claims, account_id=account, place_id=place.id)))
 
 
 def inspect(auditor: Auditor, folder: Folder, refs: Sequence[bytes]) -> dict[bytes, Print]:
-    """Length and fingerprint of the items, as the auditor reads them; those that are gone are left out."""
+    """What the items hold (of mail: length and fingerprint), as the auditor reads them; gone ones are left out."""
+    if refs and folder.kind is not Kind.MAIL:
+        said = semantics(folder.kind)
+        return {ref: Print(0, said.digest(data)) for ref, data in auditor.whole(folder, refs)}
     return {one.ref: Print(one.size, one.fingerprint) for one in auditor.inspect(folder, refs)} if refs else {}
 
 
@@ -94,3 +105,10 @@ def count(audit: Audit, folder: Folder, state: ItemState, head: Head, text: str)
     """Count an item of a source folder and say in words what is the matter with it."""
     audit.tally.count(folder.kind, state)
     audit.tally.note(Detail(state, folder.path, head.ref.hex(), head.size, head.date, text))
+
+
+def count_failed(audit: Audit, folder: Folder, head: Head, links: Links) -> None:
+    """Count a quarantined item, with its reason and whether a person has accepted it."""
+    reason, accepted = links.reasons[head.ref]
+    audit.tally.count(folder.kind, ItemState.FAILED, accepted=accepted)
+    audit.tally.note(Detail(ItemState.FAILED, folder.path, head.ref.hex(), head.size, head.date, reason))

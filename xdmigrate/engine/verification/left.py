@@ -8,7 +8,7 @@ from contextlib import suppress
 
 from xdmigrate.engine.fingerprints import Print
 from xdmigrate.engine.match import pair_equals
-from xdmigrate.engine.verification.audit import Audit, Half, claims, count, inspect, listing
+from xdmigrate.engine.verification.audit import Audit, Half, claims, count, count_failed, inspect, listing
 from xdmigrate.engine.verification.decide import Links, leftover_state
 from xdmigrate.errors import FolderUnusable
 from xdmigrate.model import Folder, Head, Outcome, Path
@@ -37,8 +37,9 @@ def _where_it_could_be(audit: Audit) -> list[tuple[Half, AbstractSet[bytes]]]:
     ]
     sizes = {head.size for mine, _theirs, _links in audit.unpaired for head in mine.items.values()}
     for folder in audit.others if sizes else ():
+        sized = audit.sized(folder)
         with suppress(FolderUnusable):  # one that cannot be read shows nothing
-            alike = {head.ref: head for head in listing(audit.target, folder) if head.size in sizes}
+            alike = {h.ref: h for h in listing(audit.target, folder) if not sized or h.size in sizes}
             found.append((Half(folder, alike), claims(audit, folder)))
     return found
 
@@ -49,9 +50,12 @@ def _moved(audit: Audit, mine: Half, places_to_look: Sequence[tuple[Half, Abstra
     lost = {ref: head.size for ref, head in mine.items.items()}
     left: dict[bytes, Print] | None = None
     for theirs, claimed in places_to_look:
-        sizes = set(lost.values())
-        free = [ref for ref, head in theirs.items.items() if head.size in sizes and ref not in claimed]
-        if not free:
+        if theirs.folder.kind is not mine.folder.kind:
+            continue
+        sizes, sized = set(lost.values()), audit.sized(mine.folder)
+        alike = (ref for ref, head in theirs.items.items() if not sized or head.size in sizes)
+        free = [ref for ref in alike if ref not in claimed]
+        if not free or not lost:
             continue
         left = left if left is not None else inspect(audit.source, mine.folder, list(lost))
         right = inspect(audit.target, theirs.folder, free)
@@ -63,9 +67,7 @@ def _moved(audit: Audit, mine: Half, places_to_look: Sequence[tuple[Half, Abstra
 
 def _judge_lost(audit: Audit, folder: Folder, head: Head, links: Links) -> None:
     if head.ref in links.reasons:
-        reason, accepted = links.reasons[head.ref]
-        audit.tally.count(folder.kind, ItemState.FAILED, accepted=accepted)
-        audit.tally.note(Detail(ItemState.FAILED, folder.path, head.ref.hex(), head.size, head.date, reason))
+        count_failed(audit, folder, head, links)
         return
     row_outcome = links.outcomes.get(head.ref)
     known = row_outcome in (Outcome.COPIED, Outcome.PRESENT, Outcome.MERGED)
@@ -89,8 +91,8 @@ def _judge_leftovers(audit: Audit, mine: Half, theirs: Half, links: Links) -> No
 
 def _twins(audit: Audit, folder: Folder, theirs: Half, suspects: Sequence[bytes]) -> set[bytes]:
     """Suspects whose bytes equal those of any item in the source folder: a second copy that nobody ordered."""
-    sizes = {theirs.items[ref].size for ref in suspects}
-    alike = [head.ref for head in audit.source.heads(folder) if head.size in sizes] if sizes else []
+    sizes, sized = {theirs.items[ref].size for ref in suspects}, audit.sized(folder)
+    alike = [h.ref for h in audit.source.heads(folder) if not sized or h.size in sizes] if sizes else []
     if not alike:
         return set()
     contents = set(inspect(audit.source, folder, alike).values())

@@ -9,20 +9,16 @@ from tempfile import SpooledTemporaryFile
 from typing import BinaryIO, cast
 
 from xdmigrate.contract import BUFFERED_BODY, Auditor
-from xdmigrate.engine.fingerprints import Print
 from xdmigrate.engine.match import Look, pair_alike
 from xdmigrate.engine.verification.audit import Audit, Half, count, inspect, listing, rows
+from xdmigrate.engine.verification.bodies import EXPLAINED, INSPECTED_AT_ONCE, different_bodies, judge_changed
 from xdmigrate.engine.verification.decide import Links, excuse, found_altered, metadata_faults, pair_by_links
+from xdmigrate.engine.verification.objects import judge_objects
 from xdmigrate.formats.meaning import Meaning, difference, meaning
-from xdmigrate.model import Folder, Head
-from xdmigrate.report.verdicts import Detail, ItemState
+from xdmigrate.model import Folder, Head, Kind
+from xdmigrate.report.verdicts import ItemState
 from xdmigrate_state import alterations, failures, ledger, merges, places
 from xdmigrate_state.rows import Altered, FolderRow
-
-INSPECTED_AT_ONCE = 500
-
-EXPLAINED = 20
-"""Changed items of a mailbox that are read once more to say what differs."""
 
 
 def compare(audit: Audit, folder: Folder, there: Folder | None) -> None:
@@ -73,12 +69,16 @@ def _quarantined(audit: Audit, row: FolderRow) -> Iterator[tuple[bytes, tuple[st
 def judge_pairs(audit: Audit, mine: Half, theirs: Half, pairs: Sequence[tuple[bytes, bytes]], links: Links) -> None:
     """Judge pairs that the ledger links, by body as deep as asked for, by flags and date; then unlist them.
 
-    Where the servers tell different sizes, the bodies decide: some servers only estimate them.
+    Where the servers tell different sizes, the bodies decide: some servers only estimate them. Items of other kinds
+    than mail are judged by what they say, all of them.
     """
+    if mine.folder.kind is not Kind.MAIL:
+        judge_objects(audit, mine, theirs, pairs, links)
+        return
     deep = _chosen(audit, pairs)
     deep |= {source for source, target in pairs if mine.items[source].size != theirs.items[target].size}
     deep |= links.altered.keys()
-    differ = _different_bodies(audit, mine, theirs, [pair for pair in pairs if pair[0] in deep])
+    differ = different_bodies(audit, mine, theirs, [pair for pair in pairs if pair[0] in deep])
     news: list[Altered] = []
     for source, target in pairs:
         head, copy = mine.items.pop(source), theirs.items.pop(target)
@@ -90,7 +90,7 @@ def judge_pairs(audit: Audit, mine: Half, theirs: Half, pairs: Sequence[tuple[by
                 news.append(found)
             elif told.fingerprint is None:
                 news.append(replace(told, size=found.size, fingerprint=found.fingerprint))
-            _judge_changed(audit, mine.folder, head, told, found)
+            judge_changed(audit, mine.folder, head, told, found)
             continue
         _judge_metadata(audit, mine.folder, head, copy, adopted=links.adopted(source))
     if news:
@@ -112,17 +112,10 @@ def _meaning(auditor: Auditor, folder: Folder, ref: bytes) -> Meaning:
         return meaning(cast(BinaryIO, file))
 
 
-def _judge_changed(audit: Audit, folder: Folder, head: Head, told: Altered | None, found: Altered) -> None:
-    """Other bytes than the source's are never verified; a person, or the plan, may have accepted exactly these."""
-    accepted = told.accepted_why if told else ""
-    audit.tally.count(folder.kind, ItemState.CHANGED, accepted=bool(accepted))
-    text = f"{told.reason}: {told.detail}" if told else f"the bytes differ: {found.detail}"
-    text += f" (accepted: {accepted})" if accepted else ""
-    audit.tally.note(Detail(ItemState.CHANGED, folder.path, head.ref.hex(), head.size, head.date, text))
-
-
 def _judge_metadata(audit: Audit, folder: Folder, head: Head, copy: Head, *, adopted: bool) -> None:
-    faults = metadata_faults(head, copy, audit.features, adopted=adopted)
+    """Flags and dates are mail's alone."""
+    mail = folder.kind is Kind.MAIL
+    faults = metadata_faults(head, copy, audit.features, adopted=adopted) if mail else ""
     if faults:
         count(audit, folder, ItemState.METADATA, head, faults)
     else:
@@ -134,28 +127,17 @@ def _chosen(audit: Audit, pairs: Sequence[tuple[bytes, bytes]]) -> set[bytes]:
     return set(refs if audit.depth.full else audit.random.sample(refs, min(audit.depth.sample, len(refs))))
 
 
-def _different_bodies(
-    audit: Audit, mine: Half, theirs: Half, pairs: Sequence[tuple[bytes, bytes]]
-) -> dict[bytes, Print | None]:
-    """Pairs whose bodies, read from both sides, are not equal: what was read on the target, by source id."""
-    differ: dict[bytes, Print | None] = {}
-    for start in range(0, len(pairs), INSPECTED_AT_ONCE):
-        some = pairs[start : start + INSPECTED_AT_ONCE]
-        left = inspect(audit.source, mine.folder, [source for source, _ in some])
-        right = inspect(audit.target, theirs.folder, [target for _, target in some])
-        found = {source: right.get(target) for source, target in some if source in left}
-        differ |= {source: read for source, read in found.items() if left[source] != read}
-    return differ
-
-
 def _pair_by_content(audit: Audit, mine: Half, theirs: Half, links: Links) -> None:
     """Items that no link explains, but whose equal is there all the same."""
     sizes = {head.size for head in mine.items.values()} & {head.size for head in theirs.items.values()}
-    if not sizes:
+    sized = audit.sized(mine.folder)
+    alike = (ref for ref, head in theirs.items.items() if not sized or head.size in sizes)
+    free = sorted(ref for ref in alike if ref not in links.claimed)
+    wanted = [ref for ref, head in mine.items.items() if not sized or head.size in sizes] if free else []
+    if not wanted:
         return
-    free = {ref for ref, head in theirs.items.items() if head.size in sizes and ref not in links.claimed}
-    left = inspect(audit.source, mine.folder, [ref for ref, head in mine.items.items() if head.size in sizes])
-    right = inspect(audit.target, theirs.folder, sorted(free))
+    left = inspect(audit.source, mine.folder, wanted)
+    right = inspect(audit.target, theirs.folder, free)
     looks, copies = _looks(mine, left), _looks(theirs, right)
     for source, target in pair_alike(sorted(left.items()), sorted(right.items()), looks, copies):
         head, copy = mine.items.pop(source), theirs.items.pop(target)

@@ -17,7 +17,7 @@ from xdmigrate.engine.verification.audit import Altering, Audit, Depth, rows
 from xdmigrate.engine.verification.left import look_elsewhere
 from xdmigrate.engine.verification.merged import judge_merged
 from xdmigrate.engine.verification.pairs import compare
-from xdmigrate.model import Folder, Path
+from xdmigrate.model import Folder, Kind, Path
 from xdmigrate.report.verdicts import MailboxVerdict
 from xdmigrate_state.database import Database
 from xdmigrate_state.rows import MailboxRow
@@ -33,17 +33,18 @@ def verify(
     features: Features,
     depth: Depth,
     altered: Altering = lambda _folder_id, _found: None,
+    kinds: frozenset[Kind] = frozenset(Kind),
 ) -> MailboxVerdict:
-    """Compare every wanted item of the mailbox with the target. Changes nothing on either side, nor in the state.
+    """Compare every wanted item of these kinds with the target. Changes nothing on either side, nor in the state.
 
     `altered` hears of the copies that have other bytes than their source, so that a person can accept them.
 
     Raises GuardRefused when the source shows far less than the ledger knows: nothing missing there proves nothing.
     """
-    audit = Audit(db, mailbox, scope, source, target, features, depth, altered)
+    audit = Audit(db, mailbox, scope, source, target, features, depth, altered, kinds)
     audit.random.seed(depth.seed)
-    shown = {folder.path: folder for folder in target.folders() if folder.selectable}
-    listed = [folder for folder in source.folders() if folder.selectable]
+    shown = {folder.path: folder for folder in target.folders() if folder.selectable and folder.kind in kinds}
+    listed = [folder for folder in source.folders() if folder.selectable and folder.kind in kinds]
     _believe(audit, listed)
     wanted = [folder for folder in listed if scope.wants_folder(folder)]
     where = _where(audit, wanted, shown)

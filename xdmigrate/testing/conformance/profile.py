@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from xdmigrate.contract import Connector
-from xdmigrate.model import Endpoint, Login, Path
+from xdmigrate.model import Endpoint, Kind, Login, Path
+from xdmigrate.testing.objects import made
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,10 @@ class Profile:
     refuses: Callable[[bytes], bool] = none  # items that this store never takes
     refuses_name: Callable[[Path], bool] = none  # folders that this store cannot have
     refused: bytes | None = None  # an item that is refused, for the case that the others are not lost by it
+    kind: Kind = Kind.MAIL  # what `ObjectConformance` writes: events, tasks or contacts
+    made: Callable[[Kind, str, str], bytes] = (
+        made  # an object of that kind with a UID and a text, as the store takes it
+    )
     colleague: str = ""  # whom rights on a folder can be given; empty: nobody is known
     deliver: Callable[[Path, Message], None] | None = None  # put an item into a folder that exists
     renumber: Callable[[Path], None] | None = None  # change the folder's validity and all its ids

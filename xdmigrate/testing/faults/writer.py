@@ -15,7 +15,7 @@ from xdmigrate.testing.faults.wire import READING, WRITING, Wire
 ABANDONED = frozenset({Mode.AFTER, Mode.HALF, Mode.LATE})
 """An abandoned batch was not sent (no fault), or it was and is stored wholly, by half or later."""
 
-Held = tuple[int, Head, bytes, Kind]
+Held = tuple[int, Head, bytes, Kind, Head | None]
 
 
 class FaultyWriter:
@@ -29,11 +29,11 @@ class FaultyWriter:
         self._held: list[Held] = []
         self._ready: list[Receipt] = []
 
-    def put(self, ticket: int, item: Item) -> None:
+    def put(self, ticket: int, item: Item, over: Head | None = None) -> None:
         fault = self._wire.next("put", READING, self._folder.path, 1)
         if fault is not None:
             raise self._wire.broken(fault)
-        self._held.append((ticket, item.head, whole(item), item.kind))
+        self._held.append((ticket, item.head, whole(item), item.kind, over))
         if len(self._held) >= self._wire.batch:
             self._send()
 
@@ -61,8 +61,8 @@ class FaultyWriter:
     def _store(self, held: Sequence[Held], receipts: list[Receipt]) -> None:
         with self._inner.writer(self._folder, self._intent) as writer:
             try:
-                for ticket, head, data, kind in held:
-                    writer.put(ticket, Item(head, BytesBody(data), kind))
+                for ticket, head, data, kind, over in held:
+                    writer.put(ticket, Item(head, BytesBody(data), kind), over)
                 receipts += writer.flush()
             finally:
                 receipts += writer.poll()
@@ -72,14 +72,19 @@ class FaultyWriter:
         self._store(held, [])
 
     def _lie(self, held: list[Held]) -> list[Receipt]:
-        """Say yes to all and keep the first half. Where ids are told, those of the others were given and are gone."""
+        """Say yes to all and keep the first half. Where ids are told, those of the others were given and are gone.
+
+        A copy that was to be replaced stays what it was.
+        """
         half = len(held) // 2
         receipts: list[Receipt] = []
         if not self._inner.features.ids_returned:
             self._store(held[:half], receipts)
             return receipts + [Accepted(ticket) for ticket, *_ in held[half:]]
-        self._store(held, receipts)
-        lost = {ticket for ticket, *_ in held[half:]}
+        left = [(ticket, over.ref) for ticket, _head, _data, _kind, over in held[half:] if over is not None]
+        receipts += [Stored(ticket, ref) for ticket, ref in left]
+        self._store([one for at, one in enumerate(held) if at < half or one[4] is None], receipts)
+        lost = {ticket for ticket, *_ in held[half:]} - {ticket for ticket, _ref in left}
         self._inner.remove(self._folder, [r.ref for r in receipts if isinstance(r, Stored) and r.ticket in lost])
         return receipts
 

@@ -14,6 +14,8 @@ from xdmigrate.testing.memory.powers import Powers
 
 INBOX: Path = ("INBOX",)
 
+Spot = tuple[Kind, Path]
+
 
 class World:
     """What all accounts of one server share: powers, lock, clock and counters, all of them deterministic."""
@@ -44,7 +46,8 @@ class World:
 class Account:
     """An account and what its user does with another program. Paths that do not exist raise FolderUnusable.
 
-    An id that does not exist raises KeyError: a user acts on what he sees.
+    An id that does not exist raises KeyError: a user acts on what he sees. Paths are unique among the folders of one
+    kind; where no kind is said, any folder of that path is meant, mail first.
     """
 
     def __init__(self, world: World, name: str, password: str) -> None:
@@ -52,25 +55,30 @@ class Account:
         self.name = name
         self.password = password
         self.cursor_epoch = 0
-        self._boxes: dict[Path, Box] = {}
+        self._boxes: dict[Spot, Box] = {}
         self.create_folder(INBOX, role=Role.INBOX)
 
     # --- folders ---------------------------------------------------------------------------------------------------
 
-    def _key(self, path: Path) -> Path:
+    def _key(self, path: Path, kind: Kind) -> Spot:
         """RFC 9051 section 5.1: INBOX is the same name in any case; others as the server's powers say."""
         first = "INBOX" if path[0].upper() == "INBOX" else path[0]
         path = (first, *path[1:])
-        return path if self.world.powers.case_sensitive else tuple(level.casefold() for level in path)
+        return kind, path if self.world.powers.case_sensitive else tuple(level.casefold() for level in path)
+
+    def _find(self, path: Path, kind: Kind | None) -> Box | None:
+        wanted = [kind] if kind else list(Kind)
+        found = (self._boxes.get(self._key(path, each)) for each in wanted if path)
+        return next((box for box in found if box is not None), None)
 
     def boxes(self) -> list[Box]:
         """Every folder, ordered by path."""
         with self.world.lock:
             return sorted(self._boxes.values(), key=lambda box: box.path)
 
-    def box(self, path: Path) -> Box:
+    def box(self, path: Path, kind: Kind | None = None) -> Box:
         """The folder at this path; raises FolderUnusable when there is none that can be opened."""
-        found = self._boxes.get(self._key(path)) if path else None
+        found = self._find(path, kind)
         if found is None or not found.selectable:
             raise FolderUnusable(f"folder {'/'.join(path)!r} does not exist", mailbox=self.name)
         return found
@@ -98,53 +106,63 @@ class Account:
             raise FolderUnusable(f"the server allows no folder called {'/'.join(path)!r}", mailbox=self.name)
 
     def _create_one(self, path: Path, kind: Kind, role: Role | None = None) -> Box:
-        known = self._boxes.get(self._key(path))
+        known = self._boxes.get(self._key(path, kind))
         if known is not None and known.selectable:
             return known
         taken = role in {box.role for box in self._boxes.values()}
-        name = INBOX if self._key(path) == self._key(INBOX) else path
+        name = INBOX if self._key(path, Kind.MAIL) == self._key(INBOX, Kind.MAIL) else path
         box = Box(name, self.world.new_validity(), kind, self.world.new_folder_id(), None if taken else role)
-        self._boxes[self._key(path)] = box
+        self._boxes[self._key(path, kind)] = box
         return box
 
-    def rename_folder(self, path: Path, to: Path) -> Box:
+    def rename_folder(self, path: Path, to: Path, kind: Kind | None = None) -> Box:
         """Rename with everything below; ids, validity and cursors stay (RFC 9051 section 6.3.6)."""
         with self.world.lock:
             self._allow(to)
-            box = self.box(path)
-            if box.path == INBOX or self._key(to) in self._boxes or to[: len(path)] == box.path:
+            box = self.box(path, kind)
+            if box.path == INBOX or self._key(to, box.kind) in self._boxes or to[: len(path)] == box.path:
                 raise FolderUnusable(f"folder {'/'.join(path)!r} cannot be renamed so", mailbox=self.name)
             for depth in range(1, len(to)):
                 self._create_one(to[:depth], box.kind)
-            for below in [b for b in self._boxes.values() if b.path[: len(box.path)] == box.path]:
-                del self._boxes[self._key(below.path)]
+            there = [each for each in self._boxes.values() if each.kind is box.kind]
+            for below in [each for each in there if each.path[: len(box.path)] == box.path]:
+                del self._boxes[self._key(below.path, box.kind)]
                 below.path = to + below.path[len(path) :]
-                self._boxes[self._key(below.path)] = below
+                self._boxes[self._key(below.path, box.kind)] = below
             return box
 
-    def remove_folder(self, path: Path) -> None:
+    def remove_folder(self, path: Path, kind: Kind | None = None) -> None:
         """Delete; a folder with others below stays as a name that cannot be opened (RFC 9051 section 6.3.5)."""
         with self.world.lock:
-            box = self.box(path)
-            del self._boxes[self._key(path)]
-            if any(other.path[: len(box.path)] == box.path for other in self._boxes.values()):
-                self._boxes[self._key(path)] = Box(box.path, 0, box.kind, selectable=False)
+            box = self.box(path, kind)
+            del self._boxes[self._key(path, box.kind)]
+            left = [each.path for each in self._boxes.values() if each.kind is box.kind]
+            if any(other[: len(box.path)] == box.path for other in left):
+                self._boxes[self._key(path, box.kind)] = Box(box.path, 0, box.kind, selectable=False)
 
-    def subscribe(self, path: Path, *, subscribed: bool = True) -> None:
+    def subscribe(self, path: Path, *, subscribed: bool = True, kind: Kind | None = None) -> None:
         """Show the folder to the user's programs, or hide it."""
         with self.world.lock:
-            self.box(path).subscribed = subscribed
+            self.box(path, kind).subscribed = subscribed
 
     # --- items -----------------------------------------------------------------------------------------------------
 
-    def deliver(self, path: Path, data: bytes, flags: Iterable[str] = (), date: datetime | None = None) -> bytes:
+    def deliver(
+        self,
+        path: Path,
+        data: bytes,
+        flags: Iterable[str] = (),
+        date: datetime | None = None,
+        *,
+        kind: Kind | None = None,
+    ) -> bytes:
         """A new item arrives, whatever the powers refuse or rewrite for others; its id."""
         with self.world.lock:
             powers = self.world.powers
             kept = listed_flags(flags, keywords=powers.keywords)
             name = self.world.new_identity() if powers.labels else b""
             moment = date or self.world.now()
-            return self.box(path).add(data, kept, moment, ordered=powers.ordered_ids, identity=name)
+            return self.box(path, kind).add(data, kept, moment, ordered=powers.ordered_ids, identity=name)
 
     def label(self, path: Path, ref: bytes, to: Path) -> bytes:
         """Show an item in another folder as well, as a server with labels does; its id there."""
@@ -164,19 +182,24 @@ class Account:
                 for ref_there in [one.ref for one in box.items.values() if one.identity == item.identity]:
                     box.set_flags(ref_there, flags)
 
+    def edit(self, path: Path, ref: bytes, data: bytes, *, kind: Kind | None = None) -> None:
+        """Write an item anew in its place."""
+        with self.world.lock:
+            self.box(path, kind).rewrite(ref, data)
+
     def delete(self, path: Path, ref: bytes) -> None:
         """Remove an item for good."""
         with self.world.lock:
             box = self.box(path)
             box.discard(box.items[ref].ref)
 
-    def move(self, path: Path, ref: bytes, to: Path) -> bytes:
+    def move(self, path: Path, ref: bytes, to: Path, *, kind: Kind | None = None) -> bytes:
         """Move an item to another folder, where it gets a new id (RFC 6851); that id."""
         with self.world.lock:
-            kept, box = self.box(path).items[ref], self.box(to)
+            kept, box = self.box(path, kind).items[ref], self.box(to, kind)
             ordered = self.world.powers.ordered_ids
             new = box.add(kept.data, kept.flags, kept.date, ordered=ordered, identity=kept.identity)
-            self.box(path).discard(ref)
+            self.box(path, kind).discard(ref)
             return new
 
     def change_validity(self, path: Path) -> None:
@@ -191,10 +214,10 @@ class Account:
 
     # --- looking ---------------------------------------------------------------------------------------------------
 
-    def contents(self, path: Path) -> list[bytes]:
+    def contents(self, path: Path, kind: Kind | None = None) -> list[bytes]:
         """The bodies in a folder, ascending by id."""
         with self.world.lock:
-            return [kept.data for kept in self.box(path).ascending()]
+            return [kept.data for kept in self.box(path, kind).ascending()]
 
     def octets(self) -> int:
         """Bytes held in all folders, which the quota counts."""

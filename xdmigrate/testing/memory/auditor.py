@@ -21,7 +21,7 @@ class MemoryAuditor:
         if not self._session.open:
             raise ConnectionLost("the session to the memory server has ended")
         with self._session.account.world.lock:
-            return {ref: kept.data for ref, kept in self._session.account.box(folder.path).items.items()}
+            return {ref: kept.data for ref, kept in self._session.account.box(folder.path, folder.kind).items.items()}
 
     def folders(self) -> list[Folder]:
         if not self._session.open:
@@ -31,10 +31,11 @@ class MemoryAuditor:
             return [box.listed(account.world.powers) for box in account.boxes()]
 
     def heads(self, folder: Folder) -> Iterator[Head]:
-        for ref, data in sorted(self._bodies(folder).items()):
-            kept = self._session.account.box(folder.path).items.get(ref)
+        powers = self._session.account.world.powers
+        for ref in sorted(self._bodies(folder)):
+            kept = self._session.account.box(folder.path, folder.kind).items.get(ref)
             if kept is not None:
-                yield Head(ref, len(data), kept.flags, kept.date)
+                yield kept.head(powers, folder.kind)
 
     def inspect(self, folder: Folder, refs: Sequence[bytes]) -> Iterator[Inspected]:
         bodies = self._bodies(folder)
@@ -44,6 +45,10 @@ class MemoryAuditor:
 
     def chunks(self, folder: Folder, ref: bytes) -> Iterator[bytes]:
         yield self._bodies(folder).get(ref, b"")
+
+    def whole(self, folder: Folder, refs: Sequence[bytes]) -> Iterator[tuple[bytes, bytes]]:
+        bodies = self._bodies(folder)
+        return ((ref, bodies[ref]) for ref in refs if ref in bodies)
 
     def close(self) -> None:
         self._session.open = False

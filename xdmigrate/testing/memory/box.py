@@ -15,6 +15,9 @@ from xdmigrate.testing.memory.powers import Powers
 SYSTEM_FLAGS = {flag.lower(): flag for flag in ("\\Seen", "\\Answered", "\\Flagged", "\\Deleted", "\\Draft")}
 """RFC 9051 section 2.3.2; flags are compared without regard to case, and listed in this spelling."""
 
+ESTIMATED = 64
+"""A server that only estimates sizes tells them in steps of so many bytes."""
+
 
 def listed_flags(flags: Iterable[str], *, keywords: bool) -> frozenset[str]:
     r"""The flags as this store keeps them: system flags in one spelling, keywords if there are any; \Recent never."""
@@ -35,9 +38,14 @@ class Kept:
     added: int  # the box's change counter when it came
     changed: int  # the box's change counter when it last changed
     identity: bytes = b""  # of an object that may be shown in several folders
+    written: int = 0  # the box's change counter when its bytes were last written
 
-    def head(self) -> Head:
-        return Head(self.ref, len(self.data), self.flags, self.date, identity=self.identity)
+    def head(self, powers: Powers, kind: Kind) -> Head:
+        """What a server with these powers lists."""
+        step = powers.estimate or (1 if powers.exact_sizes else ESTIMATED)
+        size = len(self.data) if step == 1 else step * (len(self.data) // step + 1)
+        version = b'"%d"' % self.written if powers.versioned(kind) else b""
+        return Head(self.ref, size, self.flags, self.date, version, self.identity)
 
     def bare_head(self) -> Head:
         """What a listing tells that leaves out what cannot have changed."""
@@ -74,8 +82,14 @@ class Box:
         """Store an item; its new id."""
         self.changes += 1
         ref = self._new_ref(ordered=ordered)
-        self.items[ref] = Kept(ref, data, flags, date, self.changes, self.changes, identity)
+        self.items[ref] = Kept(ref, data, flags, date, self.changes, self.changes, identity, self.changes)
         return ref
+
+    def rewrite(self, ref: bytes, data: bytes) -> None:
+        """Other bytes in the place of an item that exists, under a new version."""
+        kept = self.items[ref]
+        self.changes += 1
+        kept.data, kept.changed, kept.written = data, self.changes, self.changes
 
     def set_flags(self, ref: bytes, flags: frozenset[str]) -> None:
         """Replace the flags of an item that exists."""

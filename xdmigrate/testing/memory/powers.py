@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from xdmigrate.contract import Features
+from xdmigrate.model import Kind
 
 
 def keeps_every_byte(data: bytes) -> bytes:
@@ -16,6 +17,11 @@ def keeps_every_byte(data: bytes) -> bytes:
 def takes_everything(data: bytes) -> str:  # noqa: ARG001 -- has the signature of every refusal
     """The refusal of a server that refuses nothing."""
     return ""
+
+
+def nameless(data: bytes) -> bytes:  # noqa: ARG001 -- has the signature of every name
+    """The name of an item on a server that keeps any number of equal ones."""
+    return b""
 
 
 def never(value: object) -> bool:  # noqa: ARG001 -- has the signature of every rule
@@ -43,6 +49,8 @@ class Powers:
     labels: bool = False
     grants: bool = True
     notes: bool = True
+    updates: bool = False
+    exact_sizes: bool = True
     idempotency: bool = False
     delimiter: str = "/"
     name_limit: int = 0
@@ -50,6 +58,9 @@ class Powers:
 
     rewrites: str = ""  # in words, what `rewrite` does
     rewrite: Callable[[bytes], bytes] = keeps_every_byte
+    estimate: int = 0  # sizes are told in steps of so many bytes; 0: as they are, or roughly without `exact_sizes`
+    versions: bool = False  # items of all kinds but mail have a version, another one whenever their bytes change
+    name: Callable[[bytes], bytes] = nameless  # the UID in these bytes; a second item of that name is refused
     refuse: Callable[[bytes], str] = takes_everything  # a quarantine reason for these bytes; empty: take them
     names_vanished: bool = True  # False: deltas tell what is alive instead of what has vanished
     known_sizes: bool = True  # False: of items that a cursor has seen, listings of changes tell only id and flags
@@ -64,6 +75,10 @@ class Powers:
     quota: int | None = None  # octets an account may hold
     connections: int = 0  # sessions open at once; one more is turned away with Throttled; 0: no limit
     batch: int = 1  # a writer stores this many items at a time
+
+    def versioned(self, kind: Kind) -> bool:
+        """Whether items of this kind have versions."""
+        return self.versions and kind is not Kind.MAIL
 
     def features(self) -> Features:
         """What sessions of this server declare."""
@@ -81,6 +96,8 @@ class Powers:
             labels=self.labels,
             grants=self.grants,
             notes=self.notes,
+            updates=self.updates,
+            exact_sizes=self.exact_sizes,
             idempotency=self.idempotency,
             size_limit=self.size_limit if self.tells_size_limit else None,
             rewrites=self.rewrites,

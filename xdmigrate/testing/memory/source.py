@@ -46,7 +46,7 @@ class MemorySource:
     @staticmethod
     def _box(account: Account, folder: Folder) -> Box:
         """The folder as it is now; ids of another validity would name other items, so they are refused."""
-        box = account.box(folder.path)
+        box = account.box(folder.path, folder.kind)
         if folder.validity not in {0, box.validity}:
             raise FolderUnusable(f"the ids in folder {'/'.join(folder.path)!r} have expired", mailbox=account.name)
         return box
@@ -57,10 +57,11 @@ class MemorySource:
 
     def status(self, folder: Folder) -> Folder:
         with self._account() as account:
-            return account.box(folder.path).listed(self._powers)
+            return account.box(folder.path, folder.kind).listed(self._powers)
 
     def heads(self, folder: Folder, floor: bytes = b"") -> Iterator[Head]:
-        return (kept.head() for kept in self._listed(folder, floor if self._powers.ordered_ids else b""))
+        listed = self._listed(folder, floor if self._powers.ordered_ids else b"")
+        return (kept.head(self._powers, folder.kind) for kept in listed)
 
     def _listed(self, folder: Folder, floor: bytes = b"", changed_after: int = 0) -> Iterator[Kept]:
         while True:
@@ -84,7 +85,12 @@ class MemorySource:
             gone = tuple(ref for changed, ref in box.gone if changed > since)
             count = len(box.items)
         listed = self._listed(folder, changed_after=since if powers.deltas else 0)
-        heads = (kept.head() if powers.known_sizes or kept.added > since else kept.bare_head() for kept in listed)
+        heads = (
+            kept.head(powers, folder.kind)
+            if powers.known_sizes or kept.added > since or powers.versioned(folder.kind)
+            else kept.bare_head()
+            for kept in listed
+        )
         if not powers.deltas:
             return Changes(now, complete=True, heads=heads)
         if powers.names_vanished:
@@ -104,7 +110,7 @@ class MemorySource:
                 kept = self._box(account, folder).items.get(ref)
                 if kept is None:
                     continue
-                head, data = kept.head(), kept.data
+                head, data = kept.head(self._powers, folder.kind), kept.data
             yield Item(head, self._body(data), folder.kind)
 
     def _body(self, data: bytes) -> Body:
@@ -116,7 +122,7 @@ class MemorySource:
     def sharing(self, folder: Folder) -> Sharing:
         powers = self._powers
         with self._account() as account:
-            box = account.box(folder.path)
+            box = account.box(folder.path, folder.kind)
             return Sharing(dict(box.grants) if powers.grants else {}, dict(box.notes) if powers.notes else {})
 
     def close(self) -> None:
