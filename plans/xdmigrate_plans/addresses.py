@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from xdmigrate_plans.plan import PlannedMailbox
 
 
 def mapped(address: str, addresses: Mapping[str, str]) -> str:
@@ -15,6 +19,21 @@ def mapped(address: str, addresses: Mapping[str, str]) -> str:
         return wanted[address.casefold()]
     local, at, domain = address.rpartition("@")
     return f"{local}@{wanted[domain.casefold()]}" if at and domain.casefold() in wanted else address
+
+
+def renaming(mailboxes: Iterable[PlannedMailbox], addresses: Mapping[str, str]) -> Callable[[str], str] | None:
+    """What every address of the source is called on the target; None when nothing is renamed.
+
+    A mailbox that goes into another one is still another person.
+    """
+    moved = {
+        box.source.casefold(): box.target
+        for box in mailboxes
+        if not (box.into or box.merge) and "@" in box.source and not same_account(box.source, box.target)
+    }
+    if not (moved or addresses):
+        return None
+    return lambda address: moved.get(address.casefold()) or mapped(address, addresses)
 
 
 def same_account(one: str, other: str) -> bool:

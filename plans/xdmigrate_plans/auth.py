@@ -12,7 +12,8 @@ from xdmigrate_plans.section import Section
 from xdmigrate_plans.values import Secret, Template, Text, fault
 
 FLOWS = ("client-credentials", "google-service-account", "device-code")
-TOKEN_MECHANISMS = ("xoauth2", "oauthbearer")
+PASSWORD_MECHANISMS = ("login", "plain", "basic", "digest")
+TOKEN_MECHANISMS = ("xoauth2", "oauthbearer", "bearer")
 MICROSOFT = "https://login.microsoftonline.com"
 
 
@@ -94,7 +95,7 @@ class Auth(Section):
     password: Secret | None = Field(default=None, description="Reference to the password, never the password itself.")
     token: Secret | None = Field(default=None, description="Reference to an access token, instead of a password.")
     oauth: OAuth | None = Field(default=None, description="How tokens are got, instead of a password.")
-    mechanism: Literal["login", "plain", "xoauth2", "oauthbearer"] | None = Field(
+    mechanism: Literal["login", "plain", "xoauth2", "oauthbearer", "basic", "digest", "bearer"] | None = Field(
         default=None, description="Default: what the server offers."
     )
     authorize_as: Template | None = Field(default=None, description="Act for this user (SASL authorisation identity).")
@@ -109,8 +110,8 @@ class Auth(Section):
     @model_validator(mode="after")
     def _mechanism_fits(self) -> Self:
         by_token = self.token is not None or self.oauth is not None
-        if by_token and self.mechanism in ("login", "plain"):
-            raise fault("carries no token", "write xoauth2 or oauthbearer, or leave it out", "mechanism")
+        if by_token and self.mechanism in PASSWORD_MECHANISMS:
+            raise fault("carries no token", "write xoauth2 or oauthbearer (dav: bearer), or leave it out", "mechanism")
         if not by_token and self.mechanism in TOKEN_MECHANISMS:
             raise fault("needs a token", "write `token` or `oauth` beside it, or leave it out", "mechanism")
         return self

@@ -7,16 +7,17 @@ from collections.abc import Iterator
 from difflib import get_close_matches
 from typing import Any
 
+from xdmigrate.model import Kind
 from xdmigrate_plans.addresses import same_account
 from xdmigrate_plans.diagnosis import Fault, shown
 from xdmigrate_plans.document import Document
 from xdmigrate_plans.endpoints import Endpoint
 from xdmigrate_plans.faults import suggest
-from xdmigrate_plans.plan import SIDES, Plan, PlannedMailbox, Side
-from xdmigrate_plans.templates import Fields, expand
+from xdmigrate_plans.plan import SIDES, Plan, PlannedMailbox, Side, Way
+from xdmigrate_plans.templates import Fields, expand, has_fields
 from xdmigrate_plans.textfile import located
 
-IDENTITY = ("connector", "host", "port", "url", "server")
+IDENTITY = ("connector", "host", "port", "url", "domain", "server", "path")
 """Settings that tell one system from another."""
 
 
@@ -52,7 +53,8 @@ def _about_connector(connector: str, connectors: frozenset[str]) -> str:
 
 def _about_names(where: tuple[str, ...], named: Any, described: dict[str, Any]) -> Iterator[Fault]:
     if isinstance(named, dict):
-        yield from _about_names((*where, "mail"), named.get("mail"), described)
+        for kind in Kind:
+            yield from _about_names((*where, kind), named.get(kind), described)
     elif isinstance(named, str) and named not in described:
         yield where, f"{shown(where, named)} is no endpoint", suggest(named, described)
 
@@ -68,15 +70,34 @@ def files_exist(plan: Plan) -> Iterator[Fault]:
             )
 
 
+def paths_apart(plan: Plan) -> Iterator[Fault]:
+    """Directories that several mailboxes would share, and a target inside its source, which would grow for ever."""
+    for way in plan.ways:
+        paths = [plan.endpoints[name].described()["path"] for name in _of_files(plan, way)]
+        for name, path in zip(_of_files(plan, way), paths, strict=True):
+            if len(plan.mailboxes) > 1 and not has_fields(path):
+                remedy = "let it differ from mailbox to mailbox, for example by {address}"
+                yield ("endpoints", name, "path"), f"{shown((), path)} would be shared by all mailboxes", remedy
+        places = [os.path.normpath(located(path, plan.directory)) for path in paths]
+        if len(set(places)) == 2 and os.path.commonpath(places) in places:
+            message = f"{shown((), paths[1])} and the source's path lie inside each other"
+            yield ("endpoints", way.target, "path"), message, "keep them apart"
+
+
+def _of_files(plan: Plan, way: Way) -> list[str]:
+    return [name for name in (way.source, way.target) if plan.endpoints[name].connector == "files"]
+
+
 def onto_themselves(plan: Plan) -> Iterator[PlannedMailbox]:
     """Mailboxes whose source and target are one account on one system: a copy would never end."""
-    old, new = (plan.endpoints[plan.endpoint_name(side)] for side in SIDES)
-    if identity(old.described()) != identity(new.described()):
-        return
-    for mailbox in plan.mailboxes:
-        one, other = (_acts_as(plan, side, mailbox) for side in SIDES)
-        if same_account(one, other):
-            yield mailbox
+    for kind in (way.kinds[0] for way in plan.ways):
+        old, new = (plan.endpoints[plan.endpoint_name(side, kind)] for side in SIDES)
+        if identity(old.described()) != identity(new.described()):
+            continue
+        for mailbox in plan.mailboxes:
+            one, other = (_acts_as(plan, side, mailbox, kind) for side in SIDES)
+            if same_account(one, other):
+                yield mailbox
 
 
 def identity(endpoint: dict[str, Any]) -> tuple[tuple[str, Any], ...]:
@@ -84,24 +105,24 @@ def identity(endpoint: dict[str, Any]) -> tuple[tuple[str, Any], ...]:
     return tuple((key, endpoint[key]) for key in IDENTITY if endpoint.get(key) is not None)
 
 
-def _acts_as(plan: Plan, side: Side, mailbox: PlannedMailbox) -> str:
-    return authorized(plan, side, mailbox) or login_name(plan, side, mailbox)
+def _acts_as(plan: Plan, side: Side, mailbox: PlannedMailbox, kind: str) -> str:
+    return authorized(plan, side, mailbox, kind) or login_name(plan, side, mailbox, kind)
 
 
-def authorized(plan: Plan, side: Side, mailbox: PlannedMailbox, kind: str = "mail") -> str:
+def authorized(plan: Plan, side: Side, mailbox: PlannedMailbox, kind: str = "") -> str:
     """For whom the login acts, by the endpoint's template; empty when for itself."""
     auth = plan.endpoints[plan.endpoint_name(side, kind)].auth
     return expand(auth.authorize_as, Fields.of(mailbox.address(side))) if auth and auth.authorize_as else ""
 
 
-def login_name(plan: Plan, side: Side, mailbox: PlannedMailbox, kind: str = "mail") -> str:
+def login_name(plan: Plan, side: Side, mailbox: PlannedMailbox, kind: str = "") -> str:
     """Whom the mailbox logs in as: its own user, else the endpoint's template filled in, else its address."""
     endpoint: Endpoint = plan.endpoints[plan.endpoint_name(side, kind)]
     template = endpoint.auth.user if endpoint.auth else "{address}"
     return mailbox.user(side) or expand(template, Fields.of(mailbox.address(side)))
 
 
-def account_name(plan: Plan, side: Side, mailbox: PlannedMailbox, kind: str = "mail") -> str:
+def account_name(plan: Plan, side: Side, mailbox: PlannedMailbox, kind: str = "") -> str:
     """What the account itself is called there, whoever logs in for it; its address where the plan does not say."""
     auth = plan.endpoints[plan.endpoint_name(side, kind)].auth
     if mailbox.user(side):

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
+from pydantic import BeforeValidator, ConfigDict, Discriminator, Field, Tag, model_validator
 
+from xdmigrate.model import Kind
 from xdmigrate_plans.endpoints import AnyEndpoint
 from xdmigrate_plans.section import Section
 from xdmigrate_plans.values import (
@@ -39,7 +40,23 @@ class Customer(Section):
 class Systems(Section):
     """Which endpoint serves which kind of data."""
 
-    mail: EndpointName = Field(description="Endpoint that holds the mail.")
+    model_config = ConfigDict(json_schema_extra={"minProperties": 1})
+
+    mail: EndpointName | None = Field(default=None, description="Endpoint that holds the mail.")
+    calendar: EndpointName | None = Field(default=None, description="Endpoint that holds the calendars.")
+    contacts: EndpointName | None = Field(default=None, description="Endpoint that holds the address books.")
+    tasks: EndpointName | None = Field(default=None, description="Endpoint that holds the task lists.")
+
+    @model_validator(mode="after")
+    def _is_about_something(self) -> Self:
+        if not self.by_kind:
+            raise fault("names no endpoint", "write for example {mail: ENDPOINT}")
+        return self
+
+    @property
+    def by_kind(self) -> dict[Kind, str]:
+        """The endpoints of the kinds that are moved; mail comes first."""
+        return {kind: name for kind in Kind if (name := getattr(self, kind)) is not None}
 
 
 def _for_mail(data: Any) -> Any:
@@ -108,7 +125,9 @@ class Scope(Section):
 
     folders: Folders = Field(default=Folders(), description="Which folders.")
     mail_since: Day | None = Field(default=None, description="Only mail received on or after this day.")
-    max_size: Size | None = Field(default=None, description="Larger messages are left out; decimal, e.g. 50MB.")
+    max_size: Size | None = Field(
+        default=None, description="Larger messages are left out, mail only; decimal, e.g. 50MB."
+    )
     order: Literal["newest", "oldest"] = Field(default="newest", description="Which messages are copied first.")
     repair: bool = Field(
         default=False, description="Items that the target refuses get a second, recorded, repaired attempt."
@@ -149,8 +168,12 @@ class Content(Section):
     name: PlanName = Field(description="Names the plan and its state.")
     customer: Customer = Field(default=Customer(), description="Whose mailboxes move.")
     endpoints: dict[EndpointName, AnyEndpoint] = Field(description="The systems, by names of your own.")
-    source: AnySystems = Field(description="Where the mailboxes are: an endpoint, or one per kind of data.")
-    target: AnySystems = Field(description="Where the mailboxes go: an endpoint, or one per kind of data.")
+    source: AnySystems = Field(
+        description="Where the mailboxes are: one endpoint for all that both sides move, or one per kind of data."
+    )
+    target: AnySystems = Field(
+        description="Where the mailboxes go: one endpoint for all that both sides move, or one per kind of data."
+    )
     addresses: dict[Text, Text] = Field(default={}, description="Domains or single addresses renamed, old to new.")
     mailboxes: Annotated[tuple[Entry, ...], Field(strict=False)] = Field(
         description="The mailboxes; the first entry that names one wins."

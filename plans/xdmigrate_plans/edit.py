@@ -92,6 +92,9 @@ def _systems(before: Snapshot, after: Snapshot, begun: frozenset[str]) -> Iterat
     for side in SIDES:
         for kind in sorted({*before[side], *after[side]}):
             old, new = _behind(before, side, kind), _behind(after, side, kind)
+            if not (old[0] and new[0]):
+                yield _other_kinds(f"{side}.{kind}", old[0], new[0])
+                continue
             if identity(old[1]) == identity(new[1]):
                 yield from _other_name(f"{side}.{kind}", old[0], new[0])
                 continue
@@ -104,6 +107,12 @@ def _systems(before: Snapshot, after: Snapshot, begun: frozenset[str]) -> Iterat
 def _behind(snapshot: Snapshot, side: str, kind: str) -> tuple[str, dict[str, Any]]:
     name = snapshot[side].get(kind, "")
     return name, snapshot["endpoints"].get(name, {})
+
+
+def _other_kinds(where: str, old: str, new: str) -> Change:
+    """A kind of data that is moved now, or no longer."""
+    text = "copied from the next pass on" if new else "no longer copied; what is on the target stays"
+    return Change("free", where, old, new, text)
 
 
 def _other_name(where: str, old: str, new: str) -> Iterator[Change]:

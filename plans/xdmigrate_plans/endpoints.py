@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import ConfigDict, Discriminator, Field, Tag, model_validator
+from pydantic import BeforeValidator, ConfigDict, Discriminator, Field, Tag, model_validator
 
 from xdmigrate_plans import references
 from xdmigrate_plans.auth import Auth
 from xdmigrate_plans.section import Section
-from xdmigrate_plans.values import Fingerprint, Host, Port, Text, fault, is_loopback
+from xdmigrate_plans.values import Fingerprint, Host, Port, Template, Text, fault, is_loopback
 
 IMAP_PORTS = {"implicit": 993, "starttls": 143, "none": 143}  # RFC 8314 §3.2; RFC 9051 §2.1
 SECRET_KEYS = frozenset(
@@ -19,6 +20,11 @@ SECRET_KEYS = frozenset(
 )
 
 _USERINFO = re.compile(r"://[^/@\s]*:[^/@\s]+@")
+
+
+def _off(value: Any) -> Any:
+    """YAML reads a bare `off` as false."""
+    return "off" if value is False else value
 
 
 class Endpoint(Section):
@@ -64,6 +70,50 @@ class ImapEndpoint(Endpoint):
         return {**super().described(), "port": self.port or IMAP_PORTS[self.tls]}
 
 
+class DavEndpoint(Endpoint):
+    """A CalDAV and CardDAV server."""
+
+    connector: Literal["dav"] = Field(description="The kind of system, by the name of an installed connector.")
+    url: Text | None = Field(default=None, description="Address to begin with: the server, a principal or a home.")
+    domain: Text | None = Field(default=None, description="Domain whose DNS names the server, instead of `url`.")
+    principal: Template | None = Field(
+        default=None, description="Path of each account's principal, where an administrator logs in for all."
+    )
+    scheduling: Annotated[Literal["off", "silent"] | None, BeforeValidator(_off)] = Field(
+        default=None, description="What was made sure about the server's invitations: it sends none, or is kept silent."
+    )
+    auth: Auth = Field(default=Auth(), description="Who logs in.")
+
+    @model_validator(mode="after")
+    def _one_place(self) -> Self:
+        if (self.url is None) == (self.domain is None):
+            raise fault("needs exactly one of `url` and `domain`", "write for example `url: https://dav.example.com/`")
+        return self
+
+
+class FilesEndpoint(Endpoint):
+    """Local directories and files; nobody logs in there."""
+
+    connector: Literal["files"] = Field(description="The kind of system, by the name of an installed connector.")
+    path: Template = Field(description="Directory or file of each mailbox, e.g. export/{address}.")
+    format: Literal["maildir", "mbox", "eml", "vdir"] | None = Field(
+        default=None, description="How mail lies there. Default: recognised; where nothing lies yet, maildir."
+    )
+    mbox: Literal["mboxo", "mboxrd", "mboxcl", "mboxcl2"] | None = Field(
+        default=None, description='How an mbox tells "From " lines apart. Default: recognised; written as mboxrd.'
+    )
+
+    @model_validator(mode="after")
+    def _nobody_logs_in(self) -> Self:
+        for key in ("host", "port", "tls", "ca", "fingerprint", "auth"):
+            if getattr(self, key) is not None:
+                raise fault("is no setting of files", "remove it", key)
+        return self
+
+    def described(self) -> dict[str, Any]:
+        return {**super().described(), "path": os.path.normpath(self.path)}
+
+
 class OtherEndpoint(Endpoint):
     """A system of another connector, whose own settings pass through unchanged."""
 
@@ -71,7 +121,7 @@ class OtherEndpoint(Endpoint):
 
     connector: Text = Field(
         description="The kind of system, by the name of an installed connector.",
-        json_schema_extra={"not": {"const": "imap"}},
+        json_schema_extra={"not": {"enum": ["dav", "files", "imap"]}},
     )
 
     @model_validator(mode="after")
@@ -106,9 +156,14 @@ def _is_plain_secret(key: str, value: Any) -> bool:
 
 
 def _which(data: Any) -> str:
-    return "imap" if isinstance(data, dict) and data.get("connector") == "imap" else "other"
+    connector = data.get("connector") if isinstance(data, dict) else None
+    return connector if connector in ("dav", "files", "imap") else "other"
 
 
 AnyEndpoint = Annotated[
-    Annotated[ImapEndpoint, Tag("imap")] | Annotated[OtherEndpoint, Tag("other")], Discriminator(_which)
+    Annotated[ImapEndpoint, Tag("imap")]
+    | Annotated[DavEndpoint, Tag("dav")]
+    | Annotated[FilesEndpoint, Tag("files")]
+    | Annotated[OtherEndpoint, Tag("other")],
+    Discriminator(_which),
 ]

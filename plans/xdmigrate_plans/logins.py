@@ -70,7 +70,7 @@ def store_name(side: Side, address: str) -> str:
 
 
 def endpoint(plan: Plan, name: str) -> Endpoint:
-    """The endpoint for its connector: its settings as plain values, without secrets, with a path to `ca` that works.
+    """The endpoint for its connector: its settings as plain values, without secrets, with paths that work.
 
     Raises KeyError when the plan has no endpoint of this name.
     """
@@ -79,8 +79,9 @@ def endpoint(plan: Plan, name: str) -> Endpoint:
     connector: str = settings.pop("connector")
     for key in ("password", "token", "oauth"):
         settings.get("auth", {}).pop(key, None)
-    if described.ca:
-        settings["ca"] = str(located(described.ca, plan.directory))
+    for key in ("ca", "path"):
+        if isinstance(settings.get(key), str):
+            settings[key] = str(located(settings[key], plan.directory))
     return Endpoint(name, connector, settings)
 
 

@@ -9,8 +9,10 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from xdmigrate.model import Kind
+
 if TYPE_CHECKING:
-    from xdmigrate_plans.content import Content, Customer, Failures, Scope
+    from xdmigrate_plans.content import Content, Customer, Failures, Scope, Systems
     from xdmigrate_plans.endpoints import Endpoint
 
 Side = Literal["source", "target"]
@@ -42,6 +44,15 @@ class PlannedMailbox:
     def user(self, side: Side) -> str | None:
         """The login name of its own that it has on one side, if any."""
         return self.source_user if side == "source" else self.target_user
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """A pair of endpoints by their names, and the kinds of data that go from one to the other."""
+
+    source: str
+    target: str
+    kinds: tuple[Kind, ...]
 
 
 @dataclass(frozen=True)
@@ -93,10 +104,28 @@ class Plan:
         """Domains and addresses renamed."""
         return dict(self.content.addresses)
 
-    def endpoint_name(self, side: Side, kind: str = "mail") -> str:
-        """Which endpoint serves a kind of data on one side."""
-        name: str = getattr(getattr(self.content, side), kind)
-        return name
+    @property
+    def kinds(self) -> tuple[Kind, ...]:
+        """What is moved; mail, where it is, comes first."""
+        return tuple(self.content.source.by_kind)
+
+    @property
+    def ways(self) -> list[Way]:
+        """From which endpoint to which, and what: a pass over a mailbox goes each way, in this order."""
+        kinds: dict[tuple[str, str], list[Kind]] = {}
+        for kind in self.kinds:
+            pair = self.endpoint_name("source", kind), self.endpoint_name("target", kind)
+            kinds.setdefault(pair, []).append(kind)
+        return [Way(*pair, tuple(moved)) for pair, moved in kinds.items()]
+
+    def endpoint_name(self, side: Side, kind: str = "") -> str:
+        """Which endpoint serves a kind of data on one side; without a kind, the one that serves the first."""
+        systems: Systems = getattr(self.content, side)
+        return systems.by_kind[Kind(kind) if kind else self.kinds[0]]
+
+    def endpoint_names(self, side: Side) -> list[str]:
+        """All endpoints of one side, without those that only stand in the plan."""
+        return list(dict.fromkeys(self.endpoint_name(side, kind) for kind in self.kinds))
 
     def connections(self, endpoint: str) -> int:
         """How many connections to the endpoint may be open at once."""
@@ -111,7 +140,8 @@ class Plan:
 
     def snapshot(self) -> Snapshot:
         """The plan as plain JSON values."""
-        told: Snapshot = self.content.model_dump(mode="json", exclude={"extends", "endpoints", "mailboxes"})
+        told: Snapshot = self.content.model_dump(mode="json", exclude={"extends", "endpoints", "mailboxes", *SIDES})
+        told |= {side: {kind.value: self.endpoint_name(side, kind) for kind in self.kinds} for side in SIDES}
         told["endpoints"] = {name: endpoint.described() for name, endpoint in self.content.endpoints.items()}
         told["mailboxes"] = [_told(mailbox) for mailbox in self.mailboxes]
         return told

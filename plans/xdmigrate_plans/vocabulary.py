@@ -9,7 +9,6 @@ from typing import Any
 from xdmigrate_plans.document import Where
 
 SECTIONS = ("brand", "waves", "windows", "cutover", "checklist", "notify", "price")
-KINDS = ("calendar", "contacts", "tasks", "directory")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +32,7 @@ class Unsupported:
 UNSUPPORTED = (
     *(Unsupported((name,), f"section '{name}'") for name in SECTIONS),
     *(Unsupported(("include", name), f"include of '{name}'") for name in ("archive", "recoverable", "rules")),
-    *(
-        Unsupported((side, kind), f"kind '{kind}'", "remove it; this version moves mail")
-        for side in ("source", "target")
-        for kind in KINDS
-    ),
+    *(Unsupported((side, "directory"), "kind 'directory'") for side in ("source", "target")),
     Unsupported(
         ("mailboxes", "*", "discover"),
         "mailbox discovery ('discover')",

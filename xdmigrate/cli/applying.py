@@ -13,6 +13,7 @@ from xdmigrate.engine.labels import Labels
 from xdmigrate.engine.people import People
 from xdmigrate.engine.scope import Scope
 from xdmigrate.errors import GuardRefused, UsageError
+from xdmigrate.model import Kind
 from xdmigrate_plans import csvfile, edit, loader
 from xdmigrate_plans.addresses import mapped
 from xdmigrate_plans.checks import account_name
@@ -102,7 +103,9 @@ def people(plan: Plan) -> People:
 
 def labels(plan: Plan) -> Labels:
     """How the source's labels become copies."""
-    wished = plan.endpoints[plan.endpoint_name("source")].described().get("labels")
+    if Kind.MAIL not in plan.kinds:
+        return Labels.ONCE
+    wished = plan.endpoints[plan.endpoint_name("source", Kind.MAIL)].described().get("labels")
     return Labels.FOLDERS if wished == Labels.FOLDERS else Labels.ONCE
 
 

@@ -55,13 +55,12 @@ class Admission:
 
 
 def check_all(systems: Systems, *, tell: Callable[[XdmigrateError], None], workers: int) -> CheckFacts:
-    """Every mailbox on both sides; errors are told as they come, from several threads."""
+    """Every mailbox on every system of both sides; errors are told as they come, from several threads."""
     boxes = systems.plan.mailboxes
-    sides = (systems.source_system, systems.target_system)
-    found = [_check_side(systems, system, boxes, tell, workers) for system in sides]
+    ways = tuple(route.endpoints for route in systems.routes)
+    found = [_check_side(systems, system, boxes, tell, workers) for system in systems.systems]
     checks = [
-        MailboxCheck(box.source, box.target, [source, target])
-        for box, source, target in zip(boxes, *found, strict=True)
+        MailboxCheck(box.source, box.target, list(sides), ways) for box, *sides in zip(boxes, *found, strict=True)
     ]
     return CheckFacts(systems.plan.name, checks)
 
@@ -84,14 +83,14 @@ def _check_side(
 
     def one(box: PlannedMailbox) -> SideCheck:
         if not admission.enter():
-            return SideCheck(system.side, system.endpoint.name, tried=False)
+            return SideCheck(system.side, system.endpoint.name, tried=False, kinds=system.kinds)
         error: XdmigrateError | None = None
         try:
             return _check_login(systems, system, box)
         except XdmigrateError as caught:
             error = caught
             once(error)
-            return SideCheck(system.side, system.endpoint.name, error=error_facts(error)[0])
+            return SideCheck(system.side, system.endpoint.name, error=error_facts(error)[0], kinds=system.kinds)
         finally:
             admission.leave(error)
 
@@ -108,4 +107,4 @@ def _check_login(systems: Systems, system: System, box: PlannedMailbox) -> SideC
         error.endpoint = error.endpoint or system.endpoint.name
         error.mailbox = error.mailbox or login.address
         raise
-    return SideCheck(system.side, system.endpoint.name, findings)
+    return SideCheck(system.side, system.endpoint.name, findings, kinds=system.kinds)

@@ -5,36 +5,37 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from xdmigrate import registry
 from xdmigrate.access import extra
 from xdmigrate.cli.entrance import Entrance
 from xdmigrate.cli.tally import CountedTrace
-from xdmigrate.errors import PlanInvalid, Problem, SecretUnreadable
+from xdmigrate.errors import PlanInvalid, Problem, SecretUnreadable, UsageError
 from xdmigrate.report.facts import EndpointCost
 from xdmigrate.wrap.cost import Cost, Costs
 from xdmigrate.wrap.gate import Gate, Gates
 from xdmigrate.wrap.limit import LimitedAuditor, LimitedSource, LimitedTarget
 from xdmigrate.wrap.patience import Patience
+from xdmigrate.wrap.readdress import ReaddressedAuditor, ReaddressedSource
 from xdmigrate.wrap.retry import RetryingAuditor, RetryingSource, RetryingTarget
 from xdmigrate.wrap.trace import TracedSource, TracedTarget
-from xdmigrate_plans import logins
+from xdmigrate_plans import addresses, logins
+from xdmigrate_plans.plan import SIDES
 from xdmigrate_plans.vault import Vault
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from xdmigrate.contract import Auditor, Connector, Source, Target
-    from xdmigrate.model import Endpoint, Login
+    from xdmigrate.model import Endpoint, Kind, Login
     from xdmigrate_plans.plan import Plan, PlannedMailbox, Side
     from xdmigrate_state.rows import MailboxRow
 
 ATTEMPTS = 3
 FIRST_WAIT = 0.3
 """Quick attempts inside one call; longer trouble is the runner's, which knows the other mailboxes."""
-
-KIND = "mail"
 
 S = TypeVar("S")
 
@@ -48,16 +49,35 @@ class System:
     connector: Connector
     identity: str
     gate: Gate
+    kinds: tuple[Kind, ...]  # what it serves there
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """What goes from one system to another."""
+
+    kinds: tuple[Kind, ...]
+    source: System
+    target: System
+
+    @property
+    def endpoints(self) -> tuple[str, str]:
+        """The names of both, as the plan calls them."""
+        return self.source.endpoint.name, self.target.endpoint.name
 
 
 class Systems:
-    """Opens the sessions of a plan's mailboxes on both sides. Safe for several threads."""
+    """Opens the sessions of a plan's mailboxes on both sides. Safe for several threads.
+
+    `kind`: of that kind alone. Raises UsageError when the plan does not move it.
+    """
 
     def __init__(
         self,
         plan: Plan,
         home: Path,
         *,
+        kind: str = "",
         stop: Callable[[], bool] = lambda: False,
         hide: Callable[[str], None] = lambda _secret: None,
     ) -> None:
@@ -65,17 +85,48 @@ class Systems:
         self.vault = Vault(home, plan.name)
         self.costs = Costs()
         self._stop = stop
-        self.entrance = Entrance(plan, KIND, self.vault, hide)
+        self.entrance = Entrance(plan, self.vault, hide)
         self._patience = Patience(ATTEMPTS, FIRST_WAIT, stop=stop)
+        self._rename = addresses.renaming(plan.mailboxes, plan.addresses)
+        self._endpoints: dict[str, Endpoint] = {}
         self._planned = {(box.source, box.target, into_path(box)): box for box in plan.mailboxes}
         gates = Gates()
-        self.source_system = self._system("source", gates)
-        self.target_system = self._system("target", gates)
-        _refuse_faulty(plan, (self.source_system, self.target_system))
+        systems = {
+            (side, name): self._system(side, name, gates) for side in SIDES for name in plan.endpoint_names(side)
+        }
+        self._all = list(systems.values())
+        self.routes = [
+            Route(kinds, systems["source", way.source], systems["target", way.target])
+            for way in plan.ways
+            if (kinds := _chosen(way.kinds, kind))
+        ]
+        if not self.routes:
+            moved = ", ".join(plan.kinds)
+            raise UsageError(f"plan {plan.name} moves no {kind}", remedy=f"leave --kind out; it moves: {moved}")
 
-    def _system(self, side: Side, gates: Gates) -> System:
-        name = self.plan.endpoint_name(side, KIND)
-        endpoint = logins.endpoint(self.plan, name)
+    @property
+    def account_system(self) -> str:
+        """What names the mailboxes' accounts on the target, whatever this run moves: the system of the first kind."""
+        name = self.plan.endpoint_name("target")
+        return next(each.identity for each in self._all if (each.side, each.endpoint.name) == ("target", name))
+
+    @property
+    def whole(self) -> bool:
+        """Whether the routes carry all that the plan moves."""
+        return sum(len(route.kinds) for route in self.routes) == len(self.plan.kinds)
+
+    @property
+    def systems(self) -> list[System]:
+        """The systems of all routes, the sources first; each once on a side."""
+        found = [route.source for route in self.routes] + [route.target for route in self.routes]
+        return [system for place, system in enumerate(found) if system not in found[:place]]
+
+    def route(self, kind: str) -> Route | None:
+        """The way of this kind of data; None when it is not moved."""
+        return next((route for route in self.routes if kind in route.kinds), None)
+
+    def _system(self, side: Side, name: str, gates: Gates) -> System:
+        endpoint = self._endpoint(name)
         connector = registry.load(endpoint.connector)
         auth = self.plan.endpoints[name].auth
         if auth is not None and auth.oauth is not None:
@@ -84,32 +135,34 @@ class Systems:
             raise PlanInvalid([_located(self.plan.path, name, problem) for problem in found])
         identity = connector.identity(endpoint)
         gate = gates.gate(identity, self.plan.name, self.plan.connections(name))
-        return System(side, endpoint, connector, identity, gate)
+        kinds = tuple(kind for kind in self.plan.kinds if self.plan.endpoint_name(side, kind) == name)
+        return System(side, endpoint, connector, identity, gate, kinds)
 
-    def endpoints(self, _mailbox: MailboxRow) -> tuple[str, ...]:
-        """The names of the endpoints that a mailbox needs."""
-        return self.source_system.endpoint.name, self.target_system.endpoint.name
+    def _endpoint(self, name: str) -> Endpoint:
+        """The endpoint, one for both sides: what it costs is counted once."""
+        return self._endpoints.setdefault(name, logins.endpoint(self.plan, name))
+
+    def endpoints(self, _mailbox: MailboxRow) -> list[tuple[str, str]]:
+        """The names of the endpoints that a mailbox needs, route by route."""
+        return [route.endpoints for route in self.routes]
 
     def workers(self) -> int:
-        """How many mailboxes may be worked on at once: each needs one place at either side's gate."""
-        source, target = self.source_system, self.target_system
-        if source.gate is target.gate:
-            return max(1, source.gate.places() // 2)
-        return min(source.gate.places(), target.gate.places())
+        """How many mailboxes may be worked on at once: each needs one place at either side's gate of every route."""
+        return min(_places(route) for route in self.routes)
 
     def told_costs(self) -> list[EndpointCost]:
         """What the run cost each endpoint until now; one that serves both sides is told once."""
-        systems = {system.endpoint.name: system.endpoint for system in (self.source_system, self.target_system)}
+        systems = {system.endpoint.name: system.endpoint for system in self.systems}
         return [_told(self.costs.of(name), endpoint) for name, endpoint in systems.items()]
 
     def login(self, system: System, planned: PlannedMailbox) -> Login:
         """The mailbox's login on one side. Raises SecretUnreadable."""
-        return self.entrance.login(system.side, planned)
+        return self.entrance.login(system.side, system.kinds[0], planned)
 
     def mark(self, mailbox: MailboxRow) -> bytes:
-        """Changes when one of the mailbox's two secrets does. Raises SecretUnreadable."""
+        """Changes when one of the mailbox's secrets does. Raises SecretUnreadable."""
         planned = self.planned(mailbox)
-        return b"".join(self.entrance.mark(system.side, planned) for system in (self.source_system, self.target_system))
+        return b"".join(self.entrance.mark(system.side, system.kinds[0], planned) for system in self._all)
 
     def forget(self) -> None:
         """A person changed secrets: what was refused before may be granted now."""
@@ -122,39 +175,48 @@ class Systems:
             raise SecretUnreadable("the plan no longer lists this mailbox, so it has no login", mailbox=mailbox.source)
         return planned
 
-    def source(self, mailbox: MailboxRow, *, insist: bool = True) -> Source:
-        """A session on the source; `insist`: it has to be had, so it is tried for with patience."""
-        system, planned = self.source_system, self.planned(mailbox)
+    def source(self, system: System, mailbox: MailboxRow, *, insist: bool = True) -> Source:
+        """A session on a source; `insist`: it has to be had, so it is tried for with patience."""
+        planned = self.planned(mailbox)
         trace = self._trace(system, mailbox)
 
         def connect() -> Source:
             with trace.call("connect"):
-                session = self.entrance.admit(system.side, system.endpoint, planned, system.connector.source)
+                session = self._admitted(system, planned, system.connector.source)
             return TracedSource(session, trace)
 
         return RetryingSource(lambda: LimitedSource(system.gate, connect, self._stop), self._patience, insist=insist)
 
-    def target(self, mailbox: MailboxRow, *, insist: bool = True) -> Target:
-        """A session on the target, as `source`."""
-        system, planned = self.target_system, self.planned(mailbox)
+    def readdressed(self, system: System, mailbox: MailboxRow, *, insist: bool = True) -> Source:
+        """The same, with the addresses of people in events, tasks and contacts as the target calls them."""
+        session = self.source(system, mailbox, insist=insist)
+        return ReaddressedSource(session, self._rename) if self._rename else session
+
+    def target(self, system: System, mailbox: MailboxRow, *, insist: bool = True) -> Target:
+        """A session on a target, as `source`."""
+        planned = self.planned(mailbox)
         trace = self._trace(system, mailbox)
 
         def connect() -> Target:
             with trace.call("connect"):
-                session = self.entrance.admit(system.side, system.endpoint, planned, system.connector.target)
+                session = self._admitted(system, planned, system.connector.target)
             return TracedTarget(session, trace)
 
         return RetryingTarget(lambda: LimitedTarget(system.gate, connect, self._stop), self._patience, insist=insist)
 
     def auditor(self, system: System, mailbox: MailboxRow) -> Auditor:
-        """An independent reading session on either side."""
+        """An independent reading session on either side; the source's as `readdressed`."""
         planned, trace = self.planned(mailbox), self._trace(system, mailbox)
 
         def connect() -> Auditor:
             with trace.call("connect"):
-                return self.entrance.admit(system.side, system.endpoint, planned, system.connector.auditor)
+                return self._admitted(system, planned, system.connector.auditor)
 
-        return RetryingAuditor(lambda: LimitedAuditor(system.gate, connect, self._stop), self._patience)
+        session = RetryingAuditor(lambda: LimitedAuditor(system.gate, connect, self._stop), self._patience)
+        return ReaddressedAuditor(session, self._rename) if self._rename and system.side == "source" else session
+
+    def _admitted(self, system: System, planned: PlannedMailbox, connect: Callable[[Endpoint, Login], S]) -> S:
+        return self.entrance.admit(system.side, system.kinds[0], planned, partial(connect, system.endpoint))
 
     def _trace(self, system: System, mailbox: MailboxRow) -> CountedTrace:
         address = mailbox.source if system.side == "source" else mailbox.target
@@ -181,15 +243,15 @@ def into_path(planned: PlannedMailbox) -> tuple[str, ...]:
     return tuple(planned.into.split("/")) if planned.into else ()
 
 
-def _refuse_faulty(plan: Plan, systems: Iterable[System]) -> None:
-    """A connector that cannot move mail is a fault of the plan."""
-    problems = [
-        Problem(str(plan.path), 1, system.side, f"connector {system.connector.name!r} moves no {KIND}")
-        for system in systems
-        if KIND not in system.connector.kinds
-    ]
-    if problems:
-        raise PlanInvalid(problems)
+def _chosen(kinds: Iterable[Kind], wanted: str) -> tuple[Kind, ...]:
+    """Those of the kinds that are wanted; all of them, when none is named."""
+    return tuple(kind for kind in kinds if not wanted or kind == wanted)
+
+
+def _places(route: Route) -> int:
+    """How many mailboxes can go this way at once."""
+    source, target = route.source.gate, route.target.gate
+    return max(1, source.places() // 2) if source is target else min(source.places(), target.places())
 
 
 def _located(path: Path, endpoint: str, problem: Problem) -> Problem:

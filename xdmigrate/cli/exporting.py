@@ -15,6 +15,7 @@ from xdmigrate.cli.call import Call
 from xdmigrate.cli.compose import Systems
 from xdmigrate.cli.opened import Known, find_mailboxes, load_plan, open_known
 from xdmigrate.errors import MailboxError, UsageError, XdmigrateError
+from xdmigrate.model import Kind
 from xdmigrate_state import failures, folders, mailboxes
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 LONGEST_NAME = 100
+ENDINGS = {Kind.MAIL: "eml", Kind.CALENDAR: "ics", Kind.TASKS: "ics", Kind.CONTACTS: "vcf"}
 
 
 def export(call: Call, told: str, directory: Path, mailbox: str) -> int:
@@ -79,32 +81,34 @@ class Export:
         return written
 
     def _write_mailbox(self, box: MailboxRow, rows: Sequence[FailureRow]) -> dict[str, str]:
-        try:
-            session = self._systems.source(box)
+        written: dict[str, str] = {}
+        for route in self._systems.routes:
             try:
-                return dict(self._fetch(session, rows))
-            finally:
-                session.close()
-        except XdmigrateError as error:
-            self._call.add(error)
-            return {}
+                session = self._systems.source(route.source, box)
+                try:
+                    written |= self._fetch(session, route.kinds, rows)
+                finally:
+                    session.close()
+            except XdmigrateError as error:
+                self._call.add(error)
+        return written
 
-    def _fetch(self, session: Source, rows: Sequence[FailureRow]) -> Iterator[tuple[str, str]]:
+    def _fetch(self, session: Source, kinds: Sequence[Kind], rows: Sequence[FailureRow]) -> Iterator[tuple[str, str]]:
         """Write what is still there under its old id."""
-        shown = {folder.path: folder for folder in session.folders()}
+        shown = {(folder.kind, folder.path): folder for folder in session.folders() if folder.kind in kinds}
         for folder_id in sorted({row.folder_id for row in rows}):
             stored = self._db.read(partial(folders.get, folder_id=folder_id))
-            folder = shown.get(stored.path)
+            folder = shown.get((Kind(stored.kind), stored.path))
             if folder is None or folder.validity != stored.validity:
                 continue
             wanted = {row.source_id: row for row in rows if row.folder_id == folder_id}
             for item in session.read(folder, list(wanted)):
                 row = wanted[item.head.ref]
-                yield row.id, self._write_item(row, item)
+                yield row.id, self._write_item(row, item, ENDINGS[folder.kind])
 
-    def _write_item(self, row: FailureRow, item: Item) -> str:
+    def _write_item(self, row: FailureRow, item: Item, ending: str) -> str:
         digest = sha256(row.source_id).hexdigest()
-        name = f"{row.id if len(row.id) <= LONGEST_NAME else f'{row.folder_id}.{digest}'}.eml"
+        name = f"{row.id if len(row.id) <= LONGEST_NAME else f'{row.folder_id}.{digest}'}.{ending}"
         path = self._directory / name
         with _writing(path), open(_private(path), "wb") as file:
             for chunk in item.body.chunks():

@@ -5,17 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from xdmigrate.cli.compose import Systems
+    from xdmigrate.cli.compose import Route, Systems
     from xdmigrate.contract import Source, Target
     from xdmigrate_state.rows import MailboxRow
 
 
 class SpareConnections:
-    """A `Lender` over the gates of both systems. The mailbox's lock is held by its first pair of sessions."""
+    """A `Lender` over the gates of a route. The mailbox's lock is held by its first pair of sessions."""
 
-    def __init__(self, systems: Systems) -> None:
-        self._systems = systems
-        self._gates = systems.source_system.gate, systems.target_system.gate
+    def __init__(self, systems: Systems, route: Route) -> None:
+        self._systems, self._route = systems, route
+        self._gates = route.source.gate, route.target.gate
 
     def lends(self) -> bool:
         source, target = self._gates
@@ -26,7 +26,7 @@ class SpareConnections:
         return any(gate.waiting() for gate in self._gates)
 
     def source(self, mailbox: MailboxRow) -> Source:
-        return self._systems.source(mailbox, insist=False)
+        return self._systems.readdressed(self._route.source, mailbox, insist=False)
 
     def target(self, mailbox: MailboxRow) -> Target:
-        return self._systems.target(mailbox, insist=False)
+        return self._systems.target(self._route.target, mailbox, insist=False)

@@ -76,6 +76,14 @@ class _PrivateFile(RotatingFileHandler):
             super().close()
 
 
+class _Connectors(logging.Handler):
+    """What connectors say through the standard library, such as what they left out, becomes lines of ours."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if record.name.startswith(f"{LOGGER}_"):
+            structlog.get_logger().log(record.levelno, record.getMessage(), by=record.name)
+
+
 class LogFile:
     """The open log of this process. `path` is told to people, `redactor` takes the secrets as they are resolved."""
 
@@ -93,11 +101,14 @@ class LogFile:
         logger.addHandler(self._handler)
         logger.setLevel(logging.DEBUG)
         logger.propagate = False
+        self._connectors = _Connectors(logging.WARNING)
+        logging.getLogger().addHandler(self._connectors)
         _configure(self.redactor, logging.DEBUG if verbose else logging.INFO)
 
     def close(self) -> None:
         """Write what is buffered; may be called twice."""
         logging.getLogger(LOGGER).removeHandler(self._handler)
+        logging.getLogger().removeHandler(self._connectors)
         self._handler.close()
 
 

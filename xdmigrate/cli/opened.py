@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -79,7 +80,7 @@ def load_plan(file: Path) -> Plan:
     from xdmigrate import registry
     from xdmigrate_plans import loader
 
-    return loader.load(file, connectors=registry.names())
+    return loader.load(file, connectors=registry.names(), moves=cache(lambda name: registry.load(name).kinds))
 
 
 def find_mailboxes(rows: Sequence[MailboxRow], told: str) -> list[MailboxRow]:

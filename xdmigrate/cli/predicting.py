@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def facts(predictions: Iterable[tuple[MailboxRow, Prediction]]) -> list[dict[str, object]]:
-    """One object a mailbox; folders as decoded levels."""
+    """One object for each mailbox, and for each pair of endpoints that serve it; folders as decoded levels."""
     return [_facts(mailbox, told) for mailbox, told in predictions]
 
 
@@ -27,6 +27,7 @@ def _facts(mailbox: MailboxRow, told: Prediction) -> dict[str, object]:
             for path, more in told.shared
         ],
         "flags": sum(folder.flags for folder in told.folders.values()),
+        "updated": sum(folder.updated for folder in told.folders.values()),
         "moved": sum(folder.moved for folder in told.folders.values()),
         "removed": sum(folder.removed for folder in told.folders.values()),
     }
@@ -41,6 +42,7 @@ def line(predictions: Iterable[tuple[MailboxRow, Prediction]]) -> str:
     return (
         f"would create {created:,} folders and rename {renamed:,},"
         f" change the flags of {sum(folder.flags for folder in folders):,} items,"
+        f" replace {sum(folder.updated for folder in folders):,} copies of what changed,"
         f" move {sum(folder.moved for folder in folders):,}"
         f" and remove {sum(folder.removed for folder in folders):,} items;"
         f" would set {shared:,} permissions and notes of folders"

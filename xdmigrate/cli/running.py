@@ -9,11 +9,12 @@ import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 
 from xdmigrate.cli.applying import policy
 from xdmigrate.cli.lending import SpareConnections
-from xdmigrate.engine.context import Context, StopClock
+from xdmigrate.engine.context import Context, Leg, StopClock
 from xdmigrate.errors import LeaseLost, PlanHeld
 from xdmigrate.jobs.secrets import Secrets
 from xdmigrate.jobs.stages import move_on
@@ -27,7 +28,7 @@ from xdmigrate_state import locks, mailboxes
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-    from xdmigrate.cli.compose import Systems
+    from xdmigrate.cli.compose import Route, System, Systems
     from xdmigrate.cli.home import Home
     from xdmigrate.contract import Source, Target
     from xdmigrate.jobs.due import Wish
@@ -36,6 +37,10 @@ if TYPE_CHECKING:
     from xdmigrate.wrap.prediction import Prediction
     from xdmigrate_state.database import Database
     from xdmigrate_state.rows import MailboxRow, PlanRow
+
+
+Predicted = tuple[int, tuple[str, str]]
+"""Of which mailbox, by its id, and between which endpoints."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +54,7 @@ class Bench:
     stop: threading.Event
     accepted: tuple[str, ...] = ()
     dry_run: bool = False
-    predictions: dict[int, tuple[MailboxRow, Prediction]] = field(default_factory=dict)  # of a dry run, by mailbox id
+    predictions: dict[Predicted, tuple[MailboxRow, Prediction]] = field(default_factory=dict)  # of a dry run
 
     def status(self) -> PlanStatus:
         """Where the plan stands."""
@@ -89,35 +94,46 @@ def _context(bench: Bench) -> Context:
         db=bench.db,
         plan_id=bench.plan.id,
         policy=policy(bench.systems.plan, bench.accepted),
-        source=_dry_source(bench) if bench.dry_run else bench.systems.source,
-        target=_dry_target(bench) if bench.dry_run else _held_target(bench),
+        legs=tuple(_dry_leg(bench, route) if bench.dry_run else _leg(bench, route) for route in bench.systems.routes),
         clock=StopClock(bench.stop),
-        lender=None if bench.dry_run else SpareConnections(bench.systems),  # a prediction is made in one session
+        whole=bench.systems.whole,
         owner=f"{socket.gethostname()}:{os.getpid()}",
     )
 
 
-def _held_target(bench: Bench) -> Callable[[MailboxRow], Target]:
+def _leg(bench: Bench, route: Route) -> Leg:
+    systems = bench.systems
+    source, lender = partial(systems.readdressed, route.source), SpareConnections(systems, route)
+    return Leg(frozenset(route.kinds), source, _held_target(bench, route.target), lender, route.endpoints)
+
+
+def _dry_leg(bench: Bench, route: Route) -> Leg:
+    """Nobody lends it sessions: a prediction is made in one."""
+    source, target = _dry_source(bench, route), _dry_target(bench, route)
+    return Leg(frozenset(route.kinds), source, target, endpoints=route.endpoints)
+
+
+def _held_target(bench: Bench, system: System) -> Callable[[MailboxRow], Target]:
     def open_target(mailbox: MailboxRow) -> Target:
         with ExitStack() as held:
-            lock = locks.for_target(bench.db, bench.home.folder, mailbox.system, mailbox.target)
+            lock = locks.for_target(bench.db, bench.home.folder, system.identity, mailbox.target)
             try:
                 held.enter_context(lock)
             except PlanHeld as error:
                 raise LeaseLost(error.message, remedy=error.remedy, mailbox=mailbox.source) from error
-            return HeldTarget(bench.systems.target(mailbox), held.pop_all())
+            return HeldTarget(bench.systems.target(system, mailbox), held.pop_all())
 
     return open_target
 
 
-def _dry_source(bench: Bench) -> Callable[[MailboxRow], Source]:
-    return lambda mailbox: DryRunSource(bench.systems.source(mailbox))
+def _dry_source(bench: Bench, route: Route) -> Callable[[MailboxRow], Source]:
+    return lambda mailbox: DryRunSource(bench.systems.readdressed(route.source, mailbox))
 
 
-def _dry_target(bench: Bench) -> Callable[[MailboxRow], Target]:
+def _dry_target(bench: Bench, route: Route) -> Callable[[MailboxRow], Target]:
     def open_target(mailbox: MailboxRow) -> Target:
-        target = DryRunTarget(bench.systems.target(mailbox))
-        bench.predictions[mailbox.id] = mailbox, target.prediction
+        target = DryRunTarget(bench.systems.target(route.target, mailbox))
+        bench.predictions[mailbox.id, route.endpoints] = mailbox, target.prediction
         return target
 
     return open_target

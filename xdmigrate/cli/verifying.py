@@ -6,19 +6,21 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from xdmigrate.engine.verification.audit import Depth
 from xdmigrate.engine.verification.verify import verify
 from xdmigrate.errors import EndpointError, LoginRejected, Stopped, XdmigrateError
 from xdmigrate.jobs.secrets import Secrets
-from xdmigrate.report.verdicts import MailboxVerdict, Verdict
+from xdmigrate.report.verdicts import MailboxVerdict, Verdict, combined
 from xdmigrate.wrap.forward import ForwardingAuditor
 from xdmigrate_state import alterations
 
 if TYPE_CHECKING:
-    from xdmigrate.cli.compose import System, Systems
+    from xdmigrate.cli.compose import Route, System, Systems
     from xdmigrate.contract import Auditor, Inspected
     from xdmigrate.engine.scope import Scope
     from xdmigrate.model import Folder, Head
@@ -43,6 +45,9 @@ class StoppableAuditor(ForwardingAuditor):
 
     def chunks(self, folder: Folder, ref: bytes) -> Iterator[bytes]:
         return self._until_stop(super().chunks(folder, ref))
+
+    def whole(self, folder: Folder, refs: Sequence[bytes]) -> Iterator[tuple[bytes, bytes]]:
+        return self._until_stop(super().whole(folder, refs))
 
     def _until_stop(self, values: Iterator[T]) -> Iterator[T]:
         for value in values:
@@ -88,27 +93,29 @@ class Verification:
         systems = self.systems
         if mailbox.attention_code == LoginRejected.code and not Secrets(systems.mark).changed([mailbox]):
             raise LoginRejected(mailbox.attention_text, remedy=mailbox.attention_remedy, mailbox=mailbox.source)
-        session = systems.target(mailbox)
+        return combined([self._compare_route(mailbox, route) for route in systems.routes])
+
+    def _compare_route(self, mailbox: MailboxRow, route: Route) -> MailboxVerdict:
+        session = self.systems.target(route.target, mailbox)
         features = session.features
         session.close()  # before the auditors open: a mailbox has one place at each gate
-        source = self._auditor(systems.source_system, mailbox)
-        try:
-            target = self._auditor(systems.target_system, mailbox)
-            try:
-                return verify(
-                    self.db,
-                    mailbox,
-                    self.scope,
-                    source=source,
-                    target=target,
-                    features=features,
-                    depth=self.depth,
-                    altered=self._record,
-                )
-            finally:
-                target.close()
-        finally:
-            source.close()
+        with ExitStack() as held:
+            source = self._auditor(route.source, mailbox)
+            held.callback(source.close)
+            target = self._auditor(route.target, mailbox)
+            held.callback(target.close)
+            compared = partial(
+                verify,
+                self.db,
+                mailbox,
+                self.scope,
+                source=source,
+                target=target,
+                features=features,
+                depth=self.depth,
+                altered=self._record,
+            )
+            return combined([compared(kinds=frozenset((kind,))) for kind in route.kinds])
 
     def _record(self, folder_id: int, found: Sequence[Altered]) -> None:
         """So that a person can accept exactly these copies; only the state changes."""

@@ -34,7 +34,7 @@ class Reaching:
         self._all_answered = answered  # mailboxes: they are tried only where their endpoints answer
         self._answered: set[str] = set()
         self._troubled: dict[str, _Trouble] = {}
-        self._given_up: set[str] = set()
+        self._given_up: dict[str, XdmigrateError] = {}
 
     def reached(self, name: str) -> None:
         """It has let somebody in: what goes wrong from now on is no wrong name, port or firewall."""
@@ -59,7 +59,7 @@ class Reaching:
             trouble.attempts += 1
             trouble.not_before = max(retry_at, now + backoff)
         if not (error.retriable or retry_at) or self._hopeless(name, trouble, now):
-            self._given_up.add(name)
+            self._given_up[name] = error
 
     def _hopeless(self, name: str, trouble: _Trouble, now: float) -> bool:
         if self._all_answered or name in self._answered:
@@ -69,6 +69,10 @@ class Reaching:
     def given_up(self, name: str) -> bool:
         """Whether this run no longer tries it."""
         return name in self._given_up
+
+    def why(self, name: str) -> XdmigrateError | None:
+        """What it was given up for; None while it is tried."""
+        return self._given_up.get(name)
 
     def not_before(self, name: str) -> float:
         """When it may be tried again, in seconds since the epoch; 0.0: at any time."""

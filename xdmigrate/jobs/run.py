@@ -20,8 +20,8 @@ from xdmigrate.jobs.due import Situation, Wish
 from xdmigrate.jobs.reaching import Reaching
 from xdmigrate_state.rows import MailboxRow
 
-Endpoints = Callable[[MailboxRow], tuple[str, ...]]
-"""The names of the endpoints that a mailbox needs."""
+Endpoints = Callable[[MailboxRow], Sequence[tuple[str, ...]]]
+"""The names of the endpoints that a mailbox needs, leg by leg."""
 
 LOOK_AGAIN = 1.0
 """Seconds after which a mailbox that waits for another's probe of the endpoint is looked at again."""
@@ -53,6 +53,10 @@ class Run:
     errors: list[XdmigrateError] = field(default_factory=list)
     fatal: bool = False  # nothing more is started
     _own: dict[int, float] = field(default_factory=dict)  # back-off by mailbox
+    _without: set[int] = field(default_factory=set)  # their pass leaves out legs whose endpoint was given up
+    _met: dict[int, set[str]] = field(
+        default_factory=dict
+    )  # the endpoints that let a mailbox in, in the pass under way
     _systems: Reaching = field(default_factory=Reaching)
     _boxes: Reaching = field(default_factory=lambda: Reaching(answered=True))
 
@@ -61,14 +65,23 @@ class Run:
         ended, not_before = set(self.ended), dict(self._own)
         names: dict[str, float] = {}
         for box in mailboxes:
-            for name in self.endpoints(box):
-                if self._systems.given_up(name):
-                    ended.add(box.id)
+            open_legs = self._open_legs(box)
+            if not open_legs:
+                ended.add(box.id)
+            for name in {name for leg in open_legs for name in leg}:
                 if name not in names:
                     names[name] = self._free_at(name, now)
                 if names[name]:
                     not_before[box.id] = max(not_before.get(box.id, 0.0), names[name])
         return Situation(now, set(self.running), self.begun, ended, self.new_secret, not_before)
+
+    def _open_legs(self, mailbox: MailboxRow) -> list[tuple[str, ...]]:
+        """Those of which no endpoint was given up."""
+        return [leg for leg in self.endpoints(mailbox) if not any(map(self._systems.given_up, leg))]
+
+    def out_of_reach(self, endpoint: str) -> XdmigrateError | None:
+        """Why this endpoint was given up, if it was. May be asked by any thread."""
+        return self._systems.why(endpoint)
 
     def _free_at(self, endpoint: str, now: float) -> float:
         if self._systems.probed(endpoint, self.running.values()):
@@ -79,17 +92,27 @@ class Run:
         """A worker has the mailbox."""
         self.running[mailbox.id] = now
         self._own.pop(mailbox.id, None)
+        if mailbox.id not in self.begun:
+            self._met.pop(mailbox.id, None)
+        if len(self._open_legs(mailbox)) < len(self.endpoints(mailbox)):
+            self._without.add(mailbox.id)
 
-    def reached(self, mailbox: MailboxRow) -> None:
-        """Both endpoints have let the mailbox in."""
-        for name in self.endpoints(mailbox):
+    def reached(self, mailbox: MailboxRow, endpoints: Iterable[str] = ()) -> None:
+        """These endpoints have let the mailbox in; where they are not told, all that it needs."""
+        for name in self._meet(mailbox, endpoints):
             self._systems.reached(name)
 
-    def progressed(self, mailbox: MailboxRow) -> None:
-        """Something was achieved in the mailbox, so its endpoints answer."""
+    def progressed(self, mailbox: MailboxRow, endpoints: Iterable[str] = ()) -> None:
+        """Something was achieved in the mailbox, so these endpoints answer."""
         self._boxes.progressed(str(mailbox.id))
-        for name in self.endpoints(mailbox):
+        for name in self._meet(mailbox, endpoints):
             self._systems.progressed(name)
+
+    def _meet(self, mailbox: MailboxRow, endpoints: Iterable[str]) -> set[str]:
+        """Those that were told, or else all; remembered for the rest of the pass."""
+        told = set(endpoints) or {name for leg in self.endpoints(mailbox) for name in leg}
+        self._met.setdefault(mailbox.id, set()).update(told)
+        return told
 
     def took(self, mailbox: MailboxRow, step: Step, now: float) -> None:
         """A worker has given the mailbox back."""
@@ -100,7 +123,7 @@ class Run:
         match step.verdict:
             case Verdict.CONTINUE:
                 self.begun.add(mailbox.id)
-                self.progressed(mailbox)
+                self.progressed(mailbox, self._met.get(mailbox.id, ()))
             case Verdict.DONE:
                 self.ended.add(mailbox.id)
                 self.progressed(mailbox)
@@ -118,8 +141,7 @@ class Run:
         if step.error.reach is Reach.ENDPOINT:  # one mailbox's folder is no fault of its endpoint
             self._systems.failed(step.error.endpoint, step.error, began, now, step.when)
         if self._given_up(mailbox, step.error):
-            self.ended.add(mailbox.id)
-            self.tell(step.error)
+            self._give_up(mailbox, step.error)
 
     def _given_up(self, mailbox: MailboxRow, error: XdmigrateError) -> bool:
         return self._systems.given_up(error.endpoint) or self._boxes.given_up(str(mailbox.id))
@@ -129,11 +151,19 @@ class Run:
         error = step.error
         if error is None:
             return
-        self.ended.add(mailbox.id)
         if error.reach is Reach.ENDPOINT:
             self._systems.failed(error.endpoint, error, began, now)
-        self.tell(error)
+        self._give_up(mailbox, error)
         self.fatal = self.fatal or error.reach is Reach.RUN
+
+    def _give_up(self, mailbox: MailboxRow, error: XdmigrateError) -> None:
+        """The mailbox has had its turn, unless an endpoint is to blame and there are others that it can still go to."""
+        of_all = error.reach is Reach.ENDPOINT and self._systems.given_up(error.endpoint)
+        if of_all and mailbox.id not in self._without and self._open_legs(mailbox):
+            self._own.pop(mailbox.id, None)
+        else:
+            self.ended.add(mailbox.id)
+        self.tell(error)
 
     def crashed(self, mailbox: MailboxRow, error: BaseException) -> None:
         """A bug ended this mailbox's pass; the others go on."""

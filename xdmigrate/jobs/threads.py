@@ -36,7 +36,7 @@ ACHIEVED = frozenset({"copy", "move", "adopt", "merge", "remove", "done"})
 """Phases whose progress proves that the endpoints work; listings alone could go round for ever."""
 
 REACHED = frozenset({"settle", "folders"})
-"""Phases that begin when both endpoints have let the mailbox in."""
+"""Phases that begin when both endpoints of a leg have let the mailbox in."""
 
 End = tuple[MailboxRow, Step | BaseException]
 
@@ -57,6 +57,7 @@ class Runner:
     ) -> None:
         self._db, self._plan_id, self._clock = context.db, context.plan_id, context.clock
         self._watch = context.progress
+        self._whole = context.whole  # else what stopped the kinds that this run leaves out still needs a person
         self._stop = stop
         self._run = Run(wish, endpoints)
         self._secrets = secrets
@@ -69,7 +70,9 @@ class Runner:
         self._read_at = 0.0
         self._look_at = 0.0
         self._log: structlog.typing.FilteringBoundLogger = structlog.get_logger("xdmigrate.run")
-        self._advancer = Advancer(replace(context, progress=self._progress, stopping=stop.is_set))
+        self._advancer = Advancer(
+            replace(context, progress=self._progress, stopping=stop.is_set, given_up=self._run.out_of_reach)
+        )
 
     def run(self) -> RunResult:
         """Work until nothing is due, everything left has to wait for a person, or the stop event is set."""
@@ -180,7 +183,7 @@ class Runner:
         if step.verdict in {Verdict.PAUSED, Verdict.ATTENTION, Verdict.RETRY_AT}:
             self._forget_rows()
         self._log.info("slice", mailbox=mailbox.source, verdict=step.verdict.value, error=error.code if error else "")
-        if step.verdict is Verdict.DONE and mailbox.attention_code:
+        if step.verdict is Verdict.DONE and mailbox.attention_code and self._whole:
             self._db.write(lambda c: _recovered(c, mailbox.id))
         if isinstance(error, Retriable) and error.delay is not None:
             self._db.write(lambda c: mailboxes.update(c, mailbox.id, retry_at=step.when))
@@ -195,16 +198,17 @@ class Runner:
         self._watch(progress)
 
     def _take_heard(self) -> None:
-        achieved: dict[int, bool] = {}
+        achieved: dict[tuple[int, tuple[str, ...]], bool] = {}
         while not self._heard.empty():
             progress = self._heard.get()
-            achieved[progress.mailbox_id] = achieved.get(progress.mailbox_id, False) or progress.phase in ACHIEVED
-        for mailbox_id, anything in achieved.items():
+            key = progress.mailbox_id, progress.endpoints
+            achieved[key] = achieved.get(key, False) or progress.phase in ACHIEVED
+        for (mailbox_id, endpoints), anything in achieved.items():
             mailbox = self._known[mailbox_id]
             if anything:
-                self._run.progressed(mailbox)
+                self._run.progressed(mailbox, endpoints)
             else:
-                self._run.reached(mailbox)
+                self._run.reached(mailbox, endpoints)
 
     # --- requests -------------------------------------------------------------------------------------------
 

@@ -260,6 +260,7 @@ class SideCheck:
     findings: list[Finding] = field(default_factory=list)
     error: ErrorFact | None = None
     tried: bool = True  # False: left out after too many rejections in a row
+    kinds: tuple[Kind, ...] = ()  # what the endpoint serves on this side
 
     @property
     def ok(self) -> bool:
@@ -270,6 +271,7 @@ class SideCheck:
         return {
             "side": self.side,
             "endpoint": self.endpoint,
+            "kinds": [kind.value for kind in self.kinds],
             "ok": self.ok,
             "tried": self.tried,
             "error": self.error.to_json() if self.error else None,
@@ -279,21 +281,32 @@ class SideCheck:
 
 @dataclass(frozen=True, slots=True)
 class MailboxCheck:
-    """Both sides of one mailbox."""
+    """Both sides of one mailbox, each of one endpoint or of several."""
 
     source: str
     target: str
     sides: list[SideCheck]
+    ways: tuple[tuple[str, str], ...]  # from which endpoint to which
+
+    @property
+    def of_ways(self) -> list[tuple[tuple[str, str], Finding]]:
+        """What follows from both ends of each way; nothing as long as one of them could not be looked at."""
+        known = {(side.side, side.endpoint): side.findings for side in self.sides if side.tried and side.error is None}
+        found: list[tuple[tuple[str, str], Finding]] = []
+        for way in self.ways:
+            source, target = known.get(("source", way[0])), known.get(("target", way[1]))
+            if source is not None and target is not None:
+                found += [(way, finding) for finding in pairs.together(source, target)]
+        return found
 
     @property
     def together(self) -> list[Finding]:
-        """What follows from both sides; nothing as long as one of them could not be looked at."""
-        found = {side.side: side.findings for side in self.sides if side.tried and side.error is None}
-        return pairs.together(found["source"], found["target"]) if len(found) == 2 else []
+        """The same without the endpoints' names."""
+        return [finding for _way, finding in self.of_ways]
 
     @property
     def ok(self) -> bool:
-        """Whether both sides are ready."""
+        """Whether all sides are ready."""
         return all(side.ok for side in self.sides) and all(finding.ok for finding in self.together)
 
     def to_json(self) -> dict[str, object]:

@@ -9,7 +9,7 @@ from rich.table import Table
 from xdmigrate.report.facts import moment
 from xdmigrate.report.text import cell, table
 from xdmigrate.report.words import octets
-from xdmigrate_state.failures import BEYOND_REPAIR
+from xdmigrate_state.failures import BEYOND_REPAIR, MAIL
 from xdmigrate_state.rows import AlterationRow, FailureRow
 
 REPAIR = "write `scope: {repair: true}` into the plan and run sync: it gets one repaired attempt"
@@ -19,7 +19,7 @@ REPAIR = "write `scope: {repair: true}` into the plan and run sync: it gets one 
 def may_be_repaired(row: FailureRow | AlterationRow) -> bool:
     """Whether a repaired attempt may still help: refused for its bytes, as far as the reason tells."""
     refused = isinstance(row, FailureRow) and row.mended_at is None and row.reason not in BEYOND_REPAIR
-    return refused and row.accepted_at is None
+    return refused and row.accepted_at is None and row.kind == MAIL
 
 
 def item_json(row: FailureRow | AlterationRow) -> dict[str, object]:
@@ -28,6 +28,7 @@ def item_json(row: FailureRow | AlterationRow) -> dict[str, object]:
         "id": row.id,
         "mailbox": row.source,
         "folder": list(row.path),
+        "kind": row.kind,
         "size": row.size,
         "code": row.reason,
         "copied": isinstance(row, AlterationRow),
@@ -41,12 +42,13 @@ def item_json(row: FailureRow | AlterationRow) -> dict[str, object]:
 
 
 def item_table(rows: Sequence[FailureRow | AlterationRow]) -> Table:
-    """One line an item."""
-    made = table("item", "mailbox", "folder", "size", "code", "what was told", "accepted")
+    """One line an item; what kind of data it is, where it is not all mail."""
+    several = any(row.kind != MAIL for row in rows)
+    made = table("item", "mailbox", *["kind"][:several], "folder", "size", "code", "what was told", "accepted")
     for row in rows:
-        place = cell("/".join(row.path))
+        place = [*map(cell, [row.kind][:several]), cell("/".join(row.path))]
         accepted = cell(row.accepted_why if row.accepted_at else "")
-        made.add_row(row.id, cell(row.source), place, octets(row.size), cell(row.reason), cell(row.detail), accepted)
+        made.add_row(row.id, cell(row.source), *place, octets(row.size), cell(row.reason), cell(row.detail), accepted)
     return made
 
 

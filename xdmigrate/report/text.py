@@ -155,9 +155,18 @@ OUTCOMES = ("copied", "present", "merged", "filtered", "failed", "pending")
 def sync_headline(status: PlanStatus, seconds: float, *, dry_run: bool) -> str:
     """The run in one line; the sum is closed."""
     total = status.total
-    parts = [f"{getattr(total, name):,} {name}" for name in OUTCOMES]
     took = f"dry run, {duration(seconds)}; nothing was changed" if dry_run else duration(seconds)
-    return f"{total.source:,} items at the source = {' + '.join(parts)} ({octets(total.bytes)}, {took})"
+    return f"{total.source:,} items at the source = {_sum(total)} ({octets(total.bytes)}, {took})"
+
+
+def kind_lines(status: PlanStatus) -> list[str]:
+    """The same sum for each kind of data, one line each; nothing where there is only one."""
+    totals = status.totals if len(status.totals) > 1 else {}
+    return [f"{kind}: {counts.source:,} = {_sum(counts)}" for kind, counts in totals.items()]
+
+
+def _sum(counts: KindCounts) -> str:
+    return " + ".join(f"{getattr(counts, name):,} {name}" for name in OUTCOMES)
 
 
 def cost_line(facts: SyncFacts) -> str:
@@ -222,13 +231,17 @@ def way_lines(facts: CheckFacts) -> list[Text]:
     """How messages will go from endpoint to endpoint: one line, or one for each way where mailboxes differ."""
     ways: dict[tuple[str, str], int] = {}
     for mailbox in facts.mailboxes:
-        names = " → ".join(side.endpoint for side in mailbox.sides)
-        for found in mailbox.together:
+        for way, found in mailbox.of_ways:
+            names = " → ".join(way)
             if found.topic == "capabilities":
                 ways[names, found.text] = ways.get((names, found.text), 0) + 1
-    alike = len(ways) == 1
-    share = {way: "" if alike else f" ({count} of {sum(ways.values())} mailboxes)" for way, count in ways.items()}
-    return [cell(f"{names}{share[names, told]}: {told}") for names, told in ways]
+    totals: dict[str, int] = {}
+    for (names, _told), count in ways.items():
+        totals[names] = totals.get(names, 0) + count
+    return [
+        cell(f"{names}{'' if count == totals[names] else f' ({count} of {totals[names]} mailboxes)'}: {told}")
+        for (names, told), count in ways.items()
+    ]
 
 
 def check_headline(mailboxes: Sequence[MailboxCheck]) -> str:
@@ -254,12 +267,17 @@ VERDICT_COLUMNS = (
 
 
 def verdict_table(verdict: PlanVerdict) -> Table:
-    """One line a mailbox."""
-    made = table("mailbox", "verdict", *VERDICT_COLUMNS, numbers=len(VERDICT_COLUMNS))
+    """One line a mailbox; one for each kind of data where the mailbox has several."""
+    several = any(len(mailbox.kinds) > 1 for mailbox in verdict.mailboxes)
+    names = ("mailbox", "verdict", "kind") if several else ("mailbox", "verdict")
+    made = table(*names, *VERDICT_COLUMNS, numbers=len(VERDICT_COLUMNS))
     for mailbox in verdict.mailboxes:
-        total = sum(mailbox.kinds.values(), KindVerdict())
-        counts = figures(getattr(total, column) for column in VERDICT_COLUMNS)
-        made.add_row(cell(mailbox.source), word(mailbox.verdict.value), *counts)
+        parts = list(mailbox.kinds.items()) if several else [("", sum(mailbox.kinds.values(), KindVerdict()))]
+        shown = [cell(mailbox.source), word(mailbox.verdict.value)]
+        for kind, part in parts or [("", KindVerdict())]:
+            counts = figures(getattr(part, column) for column in VERDICT_COLUMNS)
+            made.add_row(*shown, *[str(kind)][: len(names) - 2], *counts)
+            shown = [cell(""), cell("")]
     return made
 
 

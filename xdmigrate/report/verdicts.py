@@ -8,8 +8,8 @@ failure.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -189,6 +189,16 @@ def judge(kinds: Iterable[KindVerdict]) -> Verdict:
     if total.faults or total.failed > total.accepted:
         return Verdict.FAIL
     return Verdict.EXCEPTIONS if total.failed or total.excused else Verdict.PASS
+
+
+def combined(parts: Sequence[MailboxVerdict]) -> MailboxVerdict:
+    """One mailbox of which several parts were verified, each of other kinds; there is one at least."""
+    kinds = {kind: counts for part in parts for kind, counts in part.kinds.items()}
+    left_out: Counter[ItemState] = Counter()
+    for part in parts:
+        left_out.update(part.left_out)
+    details = [detail for part in parts for detail in part.details]
+    return replace(parts[0], verdict=judge(kinds.values()), kinds=kinds, details=details, left_out=dict(left_out))
 
 
 def judge_plan(mailboxes: list[MailboxVerdict]) -> PlanVerdict:

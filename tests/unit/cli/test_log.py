@@ -55,6 +55,19 @@ def test_lines_are_json_and_private_and_without_secrets(tmp_path: Path) -> None:
     assert stat.S_IMODE(log.path.parent.stat().st_mode) == 0o700
 
 
+def test_what_connectors_warn_of_is_in_the_log(tmp_path: Path) -> None:
+    """They know the standard library alone; what other libraries say is theirs."""
+    log = LogFile(tmp_path, "sync", verbose=False)
+    log.redactor.add("hunter22")
+    logging.getLogger("xdmigrate_files.source").warning("%d links, hunter22", 3)
+    logging.getLogger("xdmigrate_files.source").info("too quiet")
+    logging.getLogger("elsewhere").warning("no")
+    log.close()
+    logging.getLogger("xdmigrate_files.source").warning("too late")
+    (line,) = map(json.loads, log.path.read_text().splitlines())
+    assert (line["event"], line["level"], line["by"]) == (f"3 links, {HIDDEN}", "warning", "xdmigrate_files.source")
+
+
 def test_it_rotates_and_every_file_is_private(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(logs, "OCTETS_A_FILE", 1000)
     log = LogFile(tmp_path, "sync", verbose=True)

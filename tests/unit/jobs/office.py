@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from xdmigrate.contract import Source, Target
-from xdmigrate.engine.context import Context, Policy, Progress, StopClock
+from xdmigrate.engine.context import Context, Leg, Policy, Progress, StopClock
 from xdmigrate.engine.scope import Scope
 from xdmigrate.errors import LoginRejected
 from xdmigrate.jobs.due import Wish
@@ -16,7 +16,7 @@ from xdmigrate.jobs.requests import Ask
 from xdmigrate.jobs.run import RunResult
 from xdmigrate.jobs.secrets import Secrets
 from xdmigrate.jobs.threads import Runner
-from xdmigrate.model import Login
+from xdmigrate.model import Kind, Login
 from xdmigrate.testing.memory import INBOX, MemoryServer
 from xdmigrate.testing.memory.source import MemorySource
 from xdmigrate.testing.memory.target import MemoryTarget
@@ -71,8 +71,7 @@ class Office:
             db=self.db,
             plan_id=self.plan_id,
             policy=Policy(Scope()),
-            source=self._source,
-            target=self._target,
+            legs=(Leg(frozenset(Kind), self._source, self._target, endpoints=("old", "new")),),
             clock=StopClock(self.stop),
             progress=self._told,
             settle_seconds=0.01,
@@ -81,7 +80,7 @@ class Office:
             context,
             wish or Wish(),
             stop=self.stop,
-            endpoints=lambda _mailbox: ("old", "new"),
+            endpoints=lambda _mailbox: [("old", "new")],
             secrets=Secrets(lambda mailbox: self.passwords[mailbox.source].encode()),
             workers=workers,
             slice_seconds=slice_seconds,

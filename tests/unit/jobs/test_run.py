@@ -23,8 +23,8 @@ from xdmigrate.jobs.run import Run, RunResult, closing_errors
 from xdmigrate_state.rows import MailboxRow
 
 
-def new_run(wish: Wish | None = None) -> Run:
-    return Run(wish or Wish(), lambda _mailbox: ("old", "new"))
+def new_run(wish: Wish | None = None, legs: Sequence[tuple[str, ...]] = ()) -> Run:
+    return Run(wish or Wish(), lambda _mailbox: legs or [("old", "new")])
 
 
 def end(run: Run, mailbox: MailboxRow, step: Step, began: float = 0.0, now: float = 1.0) -> None:
@@ -96,6 +96,43 @@ def test_a_certificate_that_is_wrong_for_one_is_wrong_for_all() -> None:
     end(run, boxes[0], Step(Verdict.FAILED, error=CertificateRejected("wrong name", endpoint="new")))
     assert choose(boxes, run.wish, run.situation(boxes, 100.0)).mailbox is None
     assert closed(run, boxes) == 4
+
+
+LEGS = [("old", "new"), ("old-dav", "new-dav")]
+
+
+def test_a_leg_whose_endpoint_is_given_up_does_not_hold_up_the_others() -> None:
+    """Every mailbox gets one turn without it, also the one that found out; then all is told once."""
+    run, boxes = new_run(legs=LEGS), [row(1), row(2)]
+    error = CertificateRejected("wrong name", endpoint="old-dav")
+    turns: list[int] = []
+    while (box := choose(boxes, run.wish, run.situation(boxes, 100.0)).mailbox) is not None:
+        turns.append(box.id)
+        end(run, box, Step(Verdict.FAILED, error=error), began=99.0, now=100.0)
+        assert run.out_of_reach("old-dav") is error
+    assert turns == [1, 1, 2]
+    assert run.out_of_reach("old") is None
+    assert [told.endpoint for told in run.errors] == ["old-dav"]
+    assert closed(run, boxes) == 4
+
+
+def test_an_endpoint_that_never_answered_is_given_up_though_others_answer() -> None:
+    """What was achieved on one leg proves nothing about the endpoints of another."""
+    run, box, now = new_run(legs=LEGS), row(1), 0.0
+    attempts = 0
+    while run.out_of_reach("new-dav") is None:
+        choice = choose([box], run.wish, run.situation([box], now))
+        if choice.mailbox is None:
+            now = choice.wake_at or now
+            continue
+        run.started(box, now)
+        run.progressed(box, LEGS[0])
+        run.took(box, Step(Verdict.CONTINUE), now)
+        run.started(box, now)
+        error = Unreachable("no answer", endpoint="new-dav")
+        run.took(box, Step(Verdict.RETRY_AT, now + 2.0, error), now)
+        attempts += 1
+    assert attempts == 3
 
 
 def test_one_mailbox_in_trouble_leaves_the_others_alone() -> None:

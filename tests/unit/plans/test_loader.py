@@ -96,7 +96,7 @@ unknown: 1
 
 UNSUPPORTED = {
     **{f"{name}: {{}}": name for name in SECTIONS},
-    "source: {mail: old, calendar: old}": "source.calendar",
+    "source: {mail: old, directory: old}": "source.directory",
     "target: {mail: new, directory: new}": "target.directory",
     "limits: {old: {rate: []}}": "limits.old.rate",
     "limits: {old: {bytes_per_day: 2GB}}": "limits.old.bytes_per_day",

@@ -12,17 +12,32 @@ import pytest
 import yaml
 
 from xdmigrate.errors import UsageError
-from xdmigrate.model import Role
+from xdmigrate.model import Kind, Role
 from xdmigrate_plans import csvfile, vocabulary
+from xdmigrate_plans.checks import login_name
 from xdmigrate_plans.init import draft, ready
 from xdmigrate_plans.loader import load
-from xdmigrate_plans.plan import Plan
+from xdmigrate_plans.logins import endpoint
+from xdmigrate_plans.plan import Plan, Side, Way
 from xdmigrate_plans.references import SCHEMES
 from xdmigrate_plans.schema import generate, shipped
 
 Load = Callable[..., Plan]
 DOCUMENTATION = Path(__file__).parents[3] / "docs" / "plan.md"
-READY = ["google-workspace-to-microsoft-365", "imap-to-imap", "imap-to-imap-csv", "leaver-into-colleague"]
+READY = [
+    "dav-to-dav",
+    "dav-to-files",
+    "files-to-dav",
+    "files-to-imap",
+    "google-workspace-to-microsoft-365",
+    "imap-and-dav",
+    "imap-to-files",
+    "imap-to-imap",
+    "imap-to-imap-csv",
+    "leaver-into-colleague",
+]
+GROUPWARE = (Kind.CALENDAR, Kind.CONTACTS, Kind.TASKS)
+MOVED = {"imap": frozenset((Kind.MAIL,)), "dav": frozenset(GROUPWARE), "files": frozenset(Kind)}
 
 
 @pytest.fixture
@@ -39,12 +54,44 @@ def test_these_are_ready() -> None:
 
 @pytest.mark.parametrize("name", READY)
 def test_a_ready_plan_loads(name: str, folder: Path) -> None:
-    plan = load(folder / f"{name}.yaml", connectors=frozenset({"imap"}))
+    plan = load(folder / f"{name}.yaml", connectors=frozenset(MOVED), moves=MOVED.__getitem__)
     assert plan.mailboxes
     lines = [
         line for line in (folder / f"{name}.yaml").read_text().splitlines() if line.strip() and line.strip()[0] != "#"
     ]
     assert len(lines) <= 15
+
+
+def test_what_mail_and_groupware_go_by(folder: Path) -> None:
+    """A provider mostly has two services; both are one plan, and a server of one alone needs no more than its name."""
+    both, dav = (
+        load(folder / f"{name}.yaml", connectors=frozenset(MOVED), moves=MOVED.__getitem__)
+        for name in ("imap-and-dav", "dav-to-dav")
+    )
+    assert both.ways == [Way("old", "new", (Kind.MAIL,)), Way("old-dav", "new-dav", GROUPWARE)]
+    assert dav.ways == [Way("old", "new", GROUPWARE)]
+
+
+@pytest.mark.parametrize(
+    ("pair", "kinds"),
+    [
+        (("imap", "files"), (Kind.MAIL,)),
+        (("files", "imap"), (Kind.MAIL,)),
+        (("dav", "files"), GROUPWARE),
+        (("files", "dav"), GROUPWARE),
+    ],
+)
+def test_files_are_drafted_in_both_directions(pair: tuple[str, str], kinds: tuple[Kind, ...], tmp_path: Path) -> None:
+    """Nobody logs in at files, and a path starts at the plan."""
+    path = tmp_path / "plan.yaml"
+    path.write_text(draft("northwind", *pair))
+    plan = load(path, connectors=frozenset(MOVED), moves=MOVED.__getitem__)
+    (name,) = [name for name, each in plan.endpoints.items() if each.connector == "files"]
+    side: Side = "source" if name == "old" else "target"
+    assert plan.ways == [Way("old", "new", kinds)]
+    assert str(endpoint(plan, name).settings["path"]).startswith(str(tmp_path))
+    assert login_name(plan, side, plan.mailboxes[0]) == "ann@contoso.example"
+    assert plan.endpoints[name].auth is None
 
 
 def test_a_leaver_goes_into_a_folder(folder: Path) -> None:
@@ -78,7 +125,10 @@ def test_a_draft_needs_a_usable_name(name: str) -> None:
 def test_a_draft_needs_a_ready_plan(pair: tuple[str, str]) -> None:
     with pytest.raises(UsageError, match="no ready plan") as refusal:
         draft("x", *pair)
-    assert refusal.value.remedy == "ready plans: imap-to-imap"
+    assert (
+        refusal.value.remedy
+        == "ready plans: dav-to-dav, dav-to-files, files-to-dav, files-to-imap, imap-to-files, imap-to-imap"
+    )
 
 
 # --- the schema -------------------------------------------------------------------------------------------------
@@ -104,6 +154,10 @@ def words_in_code() -> set[str]:
     text = re.sub(r"```.+?```", "", DOCUMENTATION.read_text(), flags=re.DOTALL)
     quoted = re.findall(r"`([^`]+)`", text)
     return {word for text in quoted for word in re.findall(r"[A-Za-z_\\]+", text)}
+
+
+def test_every_ready_plan_is_documented() -> None:
+    assert set(READY) <= set(re.findall(r"^\| `([a-z0-9-]+)` \|", DOCUMENTATION.read_text(), re.MULTILINE))
 
 
 def test_every_key_is_documented() -> None:

@@ -13,6 +13,8 @@ from xdmigrate.report.text import check_table, way_lines
 
 GB = 10**9
 
+WAY = (("old", "new"),)
+
 
 def capabilities(*names: str, **instead: str) -> list[Finding]:
     offered = Finding("capabilities", ok=True, text="offers", names=names)
@@ -73,9 +75,9 @@ def test_a_ready_mailbox_takes_one_line_and_each_trouble_one_more() -> None:
     facts = CheckFacts(
         "job",
         [
-            MailboxCheck("ann@old", "ann@new", [good, target]),
-            MailboxCheck("bob@new", "bob@new", [denied, target]),
-            MailboxCheck("eve@old", "eve@new", [good, SideCheck("target", "new", tried=False)]),
+            MailboxCheck("ann@old", "ann@new", [good, target], WAY),
+            MailboxCheck("bob@new", "bob@new", [denied, target], WAY),
+            MailboxCheck("eve@old", "eve@new", [good, SideCheck("target", "new", tried=False)], WAY),
         ],
     )
     assert cells(facts) == [

@@ -15,6 +15,7 @@ from xdmigrate.report.verdicts import (
     MailboxVerdict,
     Tally,
     Verdict,
+    combined,
     judge,
     judge_plan,
 )
@@ -46,6 +47,21 @@ def test_a_plan_is_as_good_as_its_worst_mailbox(verdicts: list[Verdict]) -> None
     order = [Verdict.PASS, Verdict.EXCEPTIONS, Verdict.FAIL]
     worst = max(verdicts, key=order.index, default=Verdict.FAIL)
     assert plan.verdict is worst
+
+
+@given(st.lists(st.sampled_from(ItemState), min_size=1, max_size=len(Kind)))
+def test_parts_of_a_mailbox_add_up(states: list[ItemState]) -> None:
+    """Each kind is verified for itself: the worst of them is the mailbox's verdict, and nothing is left out."""
+    parts = []
+    for kind, state in zip(Kind, states, strict=False):
+        tally = Tally()
+        tally.count(kind, state)
+        tally.note(Detail(state, ("Team",), "00"))
+        parts.append(tally.verdict(1, "a", "b"))
+    whole = combined(parts)
+    assert whole.verdict is judge_plan(parts).verdict
+    assert [getattr(whole.kinds[kind], state) for kind, state in zip(Kind, states, strict=False)] == [1] * len(states)
+    assert [detail.state for detail in whole.details] == states
 
 
 def test_details_are_bounded_and_the_rest_is_counted() -> None:

@@ -65,10 +65,10 @@ def status(call: Call, plan: str) -> int:
     loaded, home, vault = _store(call, plan)
     systems = Systems(loaded, home.folder)
     missing: list[str] = []
-    for system in (systems.source_system, systems.target_system):
+    for system in systems.systems:
         for box in loaded.mailboxes:
             try:
-                systems.entrance.secret(system.side, box)
+                systems.entrance.secret(system.side, system.kinds[0], box)
             except SecretUnreadable as error:
                 missing.append(f"{system.side}:{box.address(system.side)}")
                 call.add(error)
@@ -76,9 +76,8 @@ def status(call: Call, plan: str) -> int:
     call.facts = {"plan": loaded.name, "names": names, "missing": missing}
     for name in names:
         call.say(f"kept: {name}")
-    call.say(
-        f"{len(names)} secrets kept; {len(missing)} of {2 * len(loaded.mailboxes)} logins have none that can be read"
-    )
+    logins = len(systems.systems) * len(loaded.mailboxes)
+    call.say(f"{len(names)} secrets kept; {len(missing)} of {logins} logins have none that can be read")
     return call.code()
 
 
@@ -130,12 +129,13 @@ def _device(plan: Plan, name: str) -> Grant:
     listed = {box.address(known).casefold(): box.address(known) for box in plan.mailboxes}
     if address.casefold() not in listed:
         raise UsageError(f"plan {plan.name} has no mailbox {address!r} on its {side}", remedy="list it in the plan")
-    endpoint = plan.endpoint_name(known)
-    auth = plan.endpoints[endpoint].auth
-    if auth is None or auth.oauth is None or auth.oauth.flow != "device-code":
-        remedy = "write `auth: {oauth: {flow: device-code, …}}` there; other logins need no person"
-        raise UsageError(f"nobody signs in on endpoint {endpoint}", remedy=remedy)
-    return device_grant(endpoint, auth.oauth, listed[address.casefold()])
+    names = plan.endpoint_names(known)
+    for endpoint in names:
+        auth = plan.endpoints[endpoint].auth
+        if auth is not None and auth.oauth is not None and auth.oauth.flow == "device-code":
+            return device_grant(endpoint, auth.oauth, listed[address.casefold()])
+    remedy = "write `auth: {oauth: {flow: device-code, …}}` there; other logins need no person"
+    raise UsageError(f"nobody signs in on endpoint {' or '.join(names)}", remedy=remedy)
 
 
 def _first_line() -> str:

@@ -14,10 +14,9 @@ import typer
 from xdmigrate.cli.call import Call
 from xdmigrate.cli.home import plan_file
 from xdmigrate.cli.opened import Known, find_home, find_mailboxes, load_plan, of_wave, open_state
-from xdmigrate.cli.options import DryRun, Mailbox, PlanArgument, Wave
+from xdmigrate.cli.options import DryRun, KindOption, Mailbox, PlanArgument, Wave, known_kind
 from xdmigrate.cli.stopping import stop_on_signals
-from xdmigrate.errors import PlanHeld, UsageError
-from xdmigrate.model import Kind
+from xdmigrate.errors import PlanHeld
 
 if TYPE_CHECKING:
     from xdmigrate.cli.compose import Systems
@@ -28,7 +27,6 @@ if TYPE_CHECKING:
     from xdmigrate.report.facts import PlanStatus
     from xdmigrate_state.database import Database
 
-KindOption = Annotated[str, typer.Option("--kind", metavar="KIND", help="Only this kind of item; so far: mail.")]
 Now = Annotated[bool, typer.Option("--now", help="Do not wait for the time that a server asked for.")]
 Accept = Annotated[
     list[str] | None,
@@ -64,7 +62,7 @@ def sync(
     """
     from xdmigrate.cli.compose import Systems
 
-    _check_kind(kind)
+    known_kind(kind)
     asked = Asked(wave, mailbox, now, dry_run, tuple(accept_change or ()))
     file = plan_file(plan, Path.cwd())
     home, loaded = find_home(call, file), load_plan(file)
@@ -72,7 +70,7 @@ def sync(
     with ExitStack() as held:
         held.enter_context(stop_on_signals(stop))
         log = call.open_log(home, loaded.name, "dry-run" if dry_run else "sync")
-        systems = Systems(loaded, home.folder, stop=stop.is_set, hide=log.redactor.add)
+        systems = Systems(loaded, home.folder, kind=kind, stop=stop.is_set, hide=log.redactor.add)
         db = held.enter_context(open_state(call, home, loaded.name, create=True))
         try:
             db = _held(held, home, db, systems, asked)
@@ -81,13 +79,6 @@ def sync(
                 raise
             return _hand_over(call, home, db, loaded.name, mailbox)
         return _perform(call, _bench(home, db, systems, stop, asked), asked)
-
-
-def _check_kind(kind: str) -> None:
-    if kind and kind not in set(Kind):
-        raise UsageError(f"{kind!r} is no kind of item", remedy=f"kinds: {', '.join(Kind)}")
-    if kind not in {"", Kind.MAIL}:
-        raise UsageError(f"this version moves no {kind}", remedy="leave --kind out, or write --kind mail")
 
 
 def _held(held: ExitStack, home: Home, db: Database, systems: Systems, asked: Asked) -> Database:
@@ -106,7 +97,7 @@ def _bench(home: Home, db: Database, systems: Systems, stop: threading.Event, as
     from xdmigrate.cli.running import Bench
 
     import_csv_passwords(systems.plan, systems.vault)
-    identity = systems.target_system.identity
+    identity = systems.account_system
     row = db.write(lambda c: apply_plan(c, systems.plan, identity, asked.accepted, time.time()))
     return Bench(home, db, row, systems, stop, asked.accepted, asked.dry_run)
 
@@ -149,6 +140,7 @@ def _tell(call: Call, bench: Bench, before: PlanStatus, result: RunResult) -> in
     call.errors.extend(result.errors)
     call.say(text.status_table(after, zone(bench.systems.plan.customer.timezone or "UTC")))
     call.say(text.sync_headline(after, result.seconds, dry_run=bench.dry_run), text.cost_line(facts))
+    call.say(*text.kind_lines(after))
     call.say(*text.altered_lines(after), *text.left_lines(after))
     if bench.dry_run:
         call.facts["predictions"] = predicting.facts(bench.predictions.values())

@@ -13,7 +13,7 @@ import typer
 from xdmigrate.cli.call import Call
 from xdmigrate.cli.home import plan_file
 from xdmigrate.cli.opened import find_home, find_mailboxes, load_plan, open_state
-from xdmigrate.cli.options import Mailbox, PlanArgument
+from xdmigrate.cli.options import KindOption, Mailbox, PlanArgument, known_kind
 from xdmigrate.cli.stopping import stop_on_signals
 from xdmigrate.errors import MailboxError, StateUnusable, Stopped, UsageError
 from xdmigrate.report.words import printable
@@ -21,6 +21,7 @@ from xdmigrate.report.words import printable
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
+    from xdmigrate.cli.compose import Systems
     from xdmigrate.engine.verification.audit import Depth
     from xdmigrate.report.verdicts import MailboxVerdict, PlanVerdict
     from xdmigrate_state.database import Database
@@ -35,7 +36,15 @@ Sample = Annotated[
 ]
 
 
-def verify(call: Call, plan: PlanArgument, *, full: Full = False, sample: Sample = None, mailbox: Mailbox = "") -> int:
+def verify(
+    call: Call,
+    plan: PlanArgument,
+    *,
+    full: Full = False,
+    sample: Sample = None,
+    mailbox: Mailbox = "",
+    kind: KindOption = "",
+) -> int:
     """Compare both sides anew: every item's presence, size, flags and date, and bodies as deep as asked for.
 
     Exits 0 for pass, and for pass-with-exceptions when every quarantined item was accepted; otherwise 3.
@@ -46,6 +55,7 @@ def verify(call: Call, plan: PlanArgument, *, full: Full = False, sample: Sample
     from xdmigrate.engine.verification.audit import Depth
     from xdmigrate.report.verdicts import judge_plan
 
+    known_kind(kind)
     if full and sample is not None:
         raise UsageError("--full and --sample exclude each other", remedy="leave one out")
     depth = Depth(full=True) if full else Depth() if sample is None else Depth(sample=sample)
@@ -53,13 +63,13 @@ def verify(call: Call, plan: PlanArgument, *, full: Full = False, sample: Sample
     home, loaded = find_home(call, file), load_plan(file)
     stop = threading.Event()
     log = call.open_log(home, loaded.name, "verify")
-    systems = Systems(loaded, home.folder, stop=stop.is_set, hide=log.redactor.add)
+    systems = Systems(loaded, home.folder, kind=kind, stop=stop.is_set, hide=log.redactor.add)
     with open_state(call, home, loaded.name, create=False) as db:
         row, chosen = _chosen(db, loaded.name, mailbox)
         verification = Verification(db, systems, scope(loaded), depth, stop, call.add, partial(_told, call))
         with stop_on_signals(stop):
             verdict = judge_plan(verification.run(chosen))
-        db.write(lambda c: _note(c, row, verdict, depth))
+        db.write(lambda c: _note(c, row, verdict, depth, systems))
     if stop.is_set():
         call.add(Stopped("stopped on request", remedy="run verify again; it begins anew"))
     return _tell(call, verdict)
@@ -83,13 +93,14 @@ def _told(call: Call, verdict: MailboxVerdict) -> None:
         call.note(printable(f"{verdict.source}: {verdict.verdict.value}"))
 
 
-def _note(c: Connection, plan: PlanRow, verdict: PlanVerdict, depth: Depth) -> None:
-    """What was proved, and how deep, belongs to the record."""
+def _note(c: Connection, plan: PlanRow, verdict: PlanVerdict, depth: Depth, systems: Systems) -> None:
+    """What was proved, of which kinds and how deep, belongs to the record."""
     from xdmigrate_state import journal
 
     facts: dict[str, object] = {
         "verdict": verdict.verdict.value,
         "mailboxes": {str(box.id): box.verdict.value for box in verdict.mailboxes},
+        "kinds": [kind.value for route in systems.routes for kind in route.kinds],
         "bodies": "all" if depth.full else depth.sample,
     }
     journal.append(c, plan.id, journal.PLAN_CHAIN, "verify", facts, time.time())
