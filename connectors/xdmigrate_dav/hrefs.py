@@ -1,0 +1,81 @@
+"""Addresses as servers spell them: absolute, relative, to a path, with other escapes. One spelling is ours.
+
+A *path* here is absolute, begins with one "/", has every segment percent-encoded the same way, and holds no "." or
+"..": it can be compared, and asked for. Nothing but the server that the plan names is ever asked.
+"""
+
+from __future__ import annotations
+
+from urllib.parse import quote_from_bytes, unquote_to_bytes, urljoin, urlsplit
+
+PLAIN = "~!$&'()*+,=:@"
+"""What stands in a segment unescaped (RFC 3986 section 3.3), beside letters, digits and "-._"; ";" is safer escaped."""
+
+LONGEST = 2000
+"""Characters of an address that is believed."""
+
+
+class ForeignHost(ValueError):
+    """The address is on another host, which never gets the account's credentials; `host` is that one."""
+
+    def __init__(self, host: str) -> None:
+        super().__init__(host)
+        self.host = host
+
+
+def path_of(href: str, base: str) -> str | None:
+    """The path of an address that was found in an answer to a request to the URL `base`; None when it makes no sense.
+
+    Scheme and port are not looked at: behind a proxy a server often does not know its own. Raises ForeignHost.
+    """
+    href = href.strip().replace(";", "%3B")
+    if not href or len(href) > LONGEST:
+        return None
+    try:
+        ours = urlsplit(base)
+        if href.startswith("//") and _host(href) != ours.hostname:  # an empty segment in front, of a sloppy server
+            href = "/" + href.lstrip("/")
+        parts = urlsplit(urljoin(base, href))
+        host = parts.hostname
+    except ValueError:
+        return None
+    if parts.scheme not in ("http", "https") or not host:
+        return None
+    if host != ours.hostname:
+        raise ForeignHost(host)
+    return canonical(parts.path)
+
+
+def _host(href: str) -> str | None:
+    return urlsplit("http:" + href).hostname
+
+
+def canonical(path: str) -> str | None:
+    """The one spelling of a path; None when it would lead elsewhere than it says."""
+    segments = [unquote_to_bytes(segment) for segment in path.split("/")[1:]]
+    if not path.startswith("/") or any(segment in (b".", b"..") for segment in segments):
+        return None
+    return "/" + "/".join(quote_from_bytes(segment, safe=PLAIN) for segment in segments)
+
+
+def collection(path: str) -> str:
+    """The path with the "/" at its end that collections have (RFC 4918 section 5.2)."""
+    return path if path.endswith("/") else path + "/"
+
+
+def ref_of(path: str, inside: str) -> bytes | None:
+    """An item's id: its name in the collection `inside`, decoded; None for the collection itself and what is deeper."""
+    if not path.startswith(inside):
+        return None
+    name = path[len(inside) :]
+    return unquote_to_bytes(name) if name and "/" not in name else None
+
+
+def path_to(ref: bytes, inside: str) -> str:
+    """The path of the item with this id in the collection `inside`."""
+    return inside + quote_from_bytes(ref, safe=PLAIN)
+
+
+def name_of(path: str) -> str:
+    """The last segment of a path, readable."""
+    return unquote_to_bytes(path.rstrip("/").rpartition("/")[2]).decode("utf-8", "replace")

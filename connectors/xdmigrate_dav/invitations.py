@@ -1,0 +1,71 @@
+"""No invitation is ever sent again: which of three steps a target gets, and what it does to an item. Pure.
+
+A server that schedules (RFC 6638) mails the people in an event when it is written, and cancels when it is removed. So:
+(1) where its switch is off, nothing has to be done; (2) where an event to an address of our own proved that
+`SCHEDULE-AGENT=CLIENT` keeps it silent, that is written; (3) everywhere else the people go into the description.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from xdmigrate_dav.settings import Scheduling
+
+if TYPE_CHECKING:
+    from xdmigrate.formats.ical import Outline
+
+SCHEDULES = frozenset(("calendar-auto-schedule", "calendar-schedule"))
+"""Words of the `DAV` header by which a server says so (RFC 6638 section 2; the second is from its drafts)."""
+
+PAST = timedelta(days=2)
+"""So long after its last moment no server mails about an event, in any time zone."""
+
+
+class Step(StrEnum):
+    """What is done so that the target sends nothing."""
+
+    NOTHING = "nothing"  # the server does not schedule
+    OFF = "off"  # the plan says that its switch is off
+    CLIENT = "client"  # SCHEDULE-AGENT=CLIENT, which the plan says was proved
+    STRIP = "strip"  # the people go into the description
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether the server sends nothing whatever is written."""
+        return self in (Step.NOTHING, Step.OFF)
+
+
+WORDS = {
+    Step.NOTHING: "the server sends no invitations: organiser and attendees are kept as they are",
+    Step.OFF: "the plan says that the server's sending is switched off: organiser and attendees are kept as they are",
+    Step.CLIENT: "SCHEDULE-AGENT=CLIENT keeps the server silent: organiser and attendees are kept, and later changes "
+    "to these events are not sent by the server either",
+    Step.STRIP: "the server would send invitations: attendees of events to come go into the description",
+}
+
+
+def step(powers: frozenset[str], scheduling: Scheduling) -> Step:
+    """The step for a target, from what its server tells (the words of its `DAV` header) and what the plan says."""
+    if not powers & SCHEDULES:
+        return Step.NOTHING
+    if scheduling is Scheduling.OFF:
+        return Step.OFF
+    return Step.CLIENT if scheduling is Scheduling.SILENT else Step.STRIP
+
+
+def would_send(found: Outline, now: datetime) -> bool:
+    """Whether a server that schedules may mail about such an item: it names people, and is not over."""
+    if not found.organizer and not found.attendees:
+        return False
+    return found.recurring or found.times is None or found.times[1] > now - PAST
+
+
+def silenced(data: bytes, found: Outline, chosen: Step, now: datetime) -> bytes:
+    """What is written. Raises Unreadable."""
+    if chosen.is_silent or not would_send(found, now):
+        return data
+    from xdmigrate.formats.ical import unscheduled, without_people
+
+    return unscheduled(data) if chosen is Step.CLIENT else without_people(data)

@@ -1,0 +1,142 @@
+"""One account on one server: where its collections are, and what is in them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Self
+from urllib.parse import urlsplit
+
+from xdmigrate.errors import FolderUnusable
+from xdmigrate.model import Folder, Kind, Login
+from xdmigrate_dav import catalogue, discovery, documents, hrefs, listing, locating, names
+from xdmigrate_dav.catalogue import Collection, Listed
+from xdmigrate_dav.discovery import Account
+from xdmigrate_dav.documents import Answer
+from xdmigrate_dav.hrefs import ForeignHost
+from xdmigrate_dav.listing import Listing
+from xdmigrate_dav.settings import Settings, principal_of
+from xdmigrate_dav.wire import Client
+
+
+def shown(folder: Folder) -> str:
+    """A folder as errors name it."""
+    return f"{folder.kind.value} '{'/'.join(folder.path)}'"
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What is known of one kind of item in a collection, as long as its token stays the same."""
+
+    token: str
+    count: int
+    state: bytes
+
+
+class Session:
+    """A `Client` with the account that it serves. Used by one thread at a time."""
+
+    def __init__(self, client: Client, account: Account, settings: Settings) -> None:
+        self.client = client
+        self.account = account
+        self.settings = settings
+        self._summaries: dict[tuple[str, Kind], Summary] = {}
+
+    @classmethod
+    def open(cls, settings: Settings, login: Login) -> Self:
+        """Log in and find the account. Raises as `Connector.source`."""
+        url = locating.address(settings)
+        client = Client(settings, login, url)
+        try:
+            start = hrefs.canonical(urlsplit(url).path or "/") or "/"
+            principal = principal_of(settings, login.address)
+            return cls(client, discovery.account(client, start, principal), settings)
+        except BaseException:
+            client.close()
+            raise
+
+    @cached_property
+    def powers(self) -> frozenset[str]:
+        """The words of the `DAV` header (RFC 4918 section 10.1), in small letters."""
+        words: list[str] = []
+        for home in self.account.homes:
+            reply = self.client.request("OPTIONS", home)
+            if reply.is_success:
+                words += reply.headers.get("dav", "").split(",")
+        return frozenset(word.strip().lower() for word in words)
+
+    # --- collections --------------------------------------------------------------------------------------------
+
+    def collections(self) -> list[Collection]:
+        """All calendars and address books in the homes, those that are left out included."""
+        found: dict[str, Collection] = {}
+        for home in self.account.homes:
+            answers = self.client.answers(
+                "list the calendars and address books", home, documents.propfind(catalogue.ASKED), depth="1"
+            )
+            for answer in answers:
+                path = self._path(answer.href, home)
+                made = path and catalogue.of(answer, path, self.account.principal, self._owner(answer, home))
+                if made:
+                    found[made.path] = made
+        return list(found.values())
+
+    def listed(self) -> list[Listed]:
+        """What belongs to the account, as folders without counts."""
+        return catalogue.listed(each for each in self.collections() if not each.left_out)
+
+    def folders(self) -> list[Folder]:
+        """Every folder as it is now. Tasks in a calendar are a folder of their own when there are any."""
+        found = [self.folder(each) for each in self.listed()]
+        return [each for each in found if each is not None]
+
+    def folder(self, one: Listed, *, empty: bool = False, fresh: bool = False) -> Folder | None:
+        """As it is now; None for the tasks of a calendar without any, unless `empty`. `fresh`: believe no token."""
+        known = self._summaries.get((one.collection.path, one.kind))
+        if fresh or known is None or not known.token or known.token != one.collection.token:
+            known = self._summary(one)
+        if one.kind is Kind.TASKS and len(one.collection.kinds) > 1 and not known.count and not empty:
+            return None
+        return one.folder(known.count, known.state)
+
+    def find(self, folder: Folder) -> Listed:
+        """The folder as it is listed now. Raises FolderUnusable when it is gone."""
+        for one in self.listed():
+            if one.collection.path == folder.native and one.kind is folder.kind:
+                return one
+        raise self.gone(folder)
+
+    def gone(self, folder: Folder) -> FolderUnusable:
+        """The error for a folder that is not there any more."""
+        return self.client.peer.error(FolderUnusable, f"{shown(folder)} is gone")
+
+    # --- items --------------------------------------------------------------------------------------------------
+
+    def listing(self, folder: Folder) -> Listing:
+        """Every item of the folder, as it is now. Raises FolderUnusable when it is gone."""
+        return self._of_kind(folder.native, folder.kind, shown(folder))
+
+    def _summary(self, one: Listed) -> Summary:
+        found = self._of_kind(one.collection.path, one.kind, f"{one.kind.value} '{one.name}'")
+        summary = Summary(one.collection.token, len(found.heads), found.state)
+        self._summaries[one.collection.path, one.kind] = summary
+        return summary
+
+    def _of_kind(self, path: str, kind: Kind, what: str) -> Listing:
+        """A calendar may hold events and tasks, whatever it says that it takes: each is listed by itself."""
+        doing = f"list {what}"
+        found = listing.read(self.client, path, doing)
+        if kind is Kind.CONTACTS or not found.heads:
+            return found
+        todo = listing.tasks(self.client, path, doing) if found.tasks is None else found.tasks
+        return found.only(todo if kind is Kind.TASKS else found.heads.keys() - todo)
+
+    def _path(self, href: str, base: str) -> str | None:
+        try:
+            return hrefs.path_of(href, self.client.url(base))
+        except ForeignHost:
+            return None
+
+    def _owner(self, answer: Answer, base: str) -> str:
+        told = [self._path(href, base) for href in answer.hrefs(names.OWNER)[:1]]
+        return hrefs.collection(told[0]) if told and told[0] else ""

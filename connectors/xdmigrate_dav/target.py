@@ -1,0 +1,97 @@
+"""The writing session."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from xdmigrate.contract import Declined, Features, Intent
+from xdmigrate.errors import AccessDenied, FolderUnusable
+from xdmigrate.formats.refusal import Unreadable
+from xdmigrate.model import FlagChange, Folder, Head, Kind, Path, Role, Sharing
+from xdmigrate_dav import creating, hrefs, invitations, notes
+from xdmigrate_dav.invitations import Step
+from xdmigrate_dav.preparing import Rules
+from xdmigrate_dav.session import shown
+from xdmigrate_dav.source import DavSource
+from xdmigrate_dav.writing import DavWriter
+
+
+class DavTarget(DavSource):
+    """A `Target` over one account."""
+
+    def _features(self) -> Features:
+        stripped = "attendees of events to come stand in the description, so that nobody is invited again"
+        return replace(super()._features(), rewrites=stripped if self.step is Step.STRIP else "")
+
+    @property
+    def step(self) -> Step:
+        """What keeps the server from sending invitations."""
+        return invitations.step(self._session.powers, self._session.settings.scheduling)
+
+    def refuses(self, paths: Sequence[Path]) -> set[Path]:
+        return {path for path in paths if not creating.is_possible(path)}
+
+    def create_folder(self, path: Path, kind: Kind = Kind.MAIL, *, role: Role | None = None) -> Folder:  # noqa: ARG002
+        found = self._session.folder(creating.create(self._session, path, kind), empty=True, fresh=True)
+        if found is None:
+            raise self._session.gone(Folder(path, kind))
+        return found
+
+    def subscribe(self, folder: Folder) -> None:
+        """There is nothing to subscribe to."""
+
+    def rename_folder(self, folder: Folder, path: Path) -> Folder:
+        if not creating.is_possible(path):
+            cause = f"{shown(folder)} cannot be called '{'/'.join(path)}'"
+            raise self._session.client.peer.error(FolderUnusable, cause)
+        renamed = creating.rename(self._session, folder.native, folder.kind, path[0])
+        return self._session.folder(renamed, empty=True) or folder
+
+    def writer(self, folder: Folder, intent: Intent) -> DavWriter:  # noqa: ARG002 -- each item is sent by itself
+        collection = self._session.find(folder).collection
+        step = self.step if folder.kind is not Kind.CONTACTS else Step.NOTHING
+        rules = Rules(folder.kind, step, collection.versions)
+        return DavWriter(self._session.client, folder, collection, rules)
+
+    def change_flags(self, folder: Folder, changes: Sequence[FlagChange]) -> None:
+        """Items of these kinds have no flags."""
+
+    def look_up(self, folder: Folder, refs: Sequence[bytes]) -> Iterator[Head]:
+        return iter(self._session.listing(folder).only(refs).heads.values() if refs else ())
+
+    def move(self, folder: Folder, refs: Sequence[bytes], to: Folder) -> dict[bytes, bytes]:  # noqa: ARG002
+        """Never asked for: `Features.move` is not declared."""
+        return {}
+
+    def remove(self, folder: Folder, refs: Sequence[bytes]) -> None:
+        """A server that schedules would cancel an event with people in it: such a one is not removed."""
+        self._see_that_it_is_silent(folder, refs)
+        client = self._session.client
+        for ref in refs:
+            reply = client.request("DELETE", hrefs.path_to(ref, folder.native))
+            if not reply.is_success and reply.status not in (404, 410):
+                raise client.refusal(f"remove an item of {shown(folder)}", reply)
+
+    def share(self, folder: Folder, more: Sharing) -> list[Declined]:
+        return notes.add(self._session, folder, more)
+
+    def _see_that_it_is_silent(self, folder: Folder, refs: Sequence[bytes]) -> None:
+        if not refs or folder.kind is Kind.CONTACTS or self.step.is_silent:
+            return
+        for read in self._reader(folder).read(sorted(set(refs))):
+            if _may_cancel(read.data):
+                cause = f"removing an item of {shown(folder)} would make the server send cancellations"
+                remedy = "switch its sending off and write `scheduling: off`, or remove the item by hand"
+                raise self._session.client.peer.error(AccessDenied, cause, remedy)
+
+
+def _may_cancel(data: bytes) -> bool:
+    """Whether the item has people in it about whom the server feels responsible."""
+    from xdmigrate.formats.ical import outline, unscheduled
+
+    try:
+        return invitations.would_send(outline(data), datetime.now(UTC)) and unscheduled(data) != data
+    except Unreadable:
+        return False

@@ -1,0 +1,226 @@
+"""HTTP to one server: bounded answers, redirects only inside it, every failure an error of ours."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import ssl
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from urllib.parse import urljoin, urlsplit
+
+import httpx
+
+from xdmigrate.errors import CertificateRejected, ConnectionLost, EndpointError, ProtocolError, Unreachable
+from xdmigrate.model import Login
+from xdmigrate_dav import documents, hrefs, tls
+from xdmigrate_dav.documents import BadXml, Multistatus
+from xdmigrate_dav.logging_in import Credentials
+from xdmigrate_dav.peer import Peer, delay_of, secrets_of
+from xdmigrate_dav.settings import DEFAULT_PORTS, Settings
+
+CONNECT_SECONDS = 30.0
+IDLE_SECONDS = 120.0
+
+LARGEST = 64 << 20
+"""Bytes of an answer, unpacked."""
+
+REDIRECTS = 5
+SAFE = frozenset(("GET", "HEAD", "OPTIONS", "PROPFIND", "REPORT"))
+"""Methods that change nothing: asked once more when an idle connection turns out to have ended."""
+
+XML = {"content-type": 'application/xml; charset="utf-8"'}
+
+
+class TooLong(Exception):
+    """The answer is larger than what was asked for may be."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """One answer."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes = field(repr=False, default=b"")
+    url: str = ""  # where it came from, after redirects
+
+    @property
+    def is_success(self) -> bool:
+        return 200 <= self.status < 300
+
+    @property
+    def delay(self) -> float | None:
+        """Seconds that the server asks to wait, if it does."""
+        return delay_of(self.headers.get("retry-after", ""))
+
+    @property
+    def condition(self) -> str:
+        """The precondition that failed (RFC 4918 section 16)."""
+        return documents.condition_of(self.body)[0] if self.body else ""
+
+
+class Client:
+    """The way to one server, logged in as one account. Used by one thread at a time."""
+
+    def __init__(
+        self, settings: Settings, login: Login, url: str, *, transport: httpx.BaseTransport | None = None
+    ) -> None:
+        parts = urlsplit(url)
+        port = parts.port or DEFAULT_PORTS[parts.scheme]
+        told = login.token.current() if login.token is not None else ""
+        self.peer = Peer(settings.endpoint, f"{parts.hostname}:{port}", login.address, secrets_of(login.password, told))
+        self.origin = f"{parts.scheme}://{parts.netloc}"
+        self.credentials = Credentials(login, settings.mechanism)
+        self._meter = settings.meter
+        self._http = httpx.Client(
+            auth=self.credentials,
+            headers={"user-agent": "xdmigrate"},
+            verify=tls.context(settings, self.peer) if parts.scheme == "https" else tls.nothing(),
+            timeout=httpx.Timeout(IDLE_SECONDS, connect=CONNECT_SECONDS),
+            limits=httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=30),
+            trust_env=False,  # no proxy and no .netrc that the plan does not know of
+            transport=transport,
+        )
+
+    def close(self) -> None:
+        """End the connection. Never raises."""
+        with contextlib.suppress(Exception):
+            self._http.close()
+
+    def url(self, path: str) -> str:
+        """The whole address of a path on this server."""
+        return self.origin + path
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        body: bytes = b"",
+        headers: Mapping[str, str] | None = None,
+        longest: int = LARGEST,
+    ) -> Reply:
+        """Ask, and follow redirects that stay on this server.
+
+        Raises TooLong, Unreachable, CertificateRejected, ConnectionLost, ProtocolError, EndpointError.
+        """
+        url, given = self.url(path), dict(headers or {})
+        for _ in range(REDIRECTS):
+            reply = self._once_more(method, url, body, given, longest)
+            where = reply.headers.get("location", "")
+            if reply.status not in (301, 302, 303, 307, 308) or not where:
+                return reply
+            url = self._inside(url, where)
+        raise self.peer.error(ProtocolError, f"{path} is redirected without an end")
+
+    def _inside(self, url: str, where: str) -> str:
+        target = urljoin(url, where)
+        parts = urlsplit(target)
+        path = hrefs.canonical(parts.path or "/")
+        if f"{parts.scheme}://{parts.netloc}" != self.origin or path is None:
+            cause = f"redirects to {parts.scheme}://{parts.netloc}, which never gets this account's credentials"
+            raise self.peer.error(EndpointError, cause, "if that is the right server, write it as `url`")
+        return self.url(path)
+
+    def _once_more(self, method: str, url: str, body: bytes, headers: Mapping[str, str], longest: int) -> Reply:
+        try:
+            return self._once(method, url, body, headers, longest)
+        except ConnectionLost:
+            if method not in SAFE:
+                raise
+        return self._once(method, url, body, headers, longest)
+
+    def _once(self, method: str, url: str, body: bytes, headers: Mapping[str, str], longest: int) -> Reply:
+        with self._failing():
+            request = self._http.build_request(method, url, content=body or None, headers=dict(headers))
+            self._meter.count(commands=1, sent=len(body))
+            response = self._http.send(request, stream=True)
+            try:
+                pieces, size = [], 0
+                for piece in response.iter_bytes():
+                    size += len(piece)
+                    if size > longest:
+                        raise TooLong
+                    pieces.append(piece)
+            finally:
+                self._meter.count(received=response.num_bytes_downloaded)
+                response.close()
+        return Reply(response.status_code, response.headers, b"".join(pieces), url)
+
+    @contextlib.contextmanager
+    def _failing(self) -> Iterator[None]:
+        """Turn what httpx raises into errors of ours."""
+        try:
+            yield
+        except httpx.ConnectTimeout as error:
+            raise self.peer.error(Unreachable, f"no answer within {CONNECT_SECONDS:.0f} seconds") from error
+        except httpx.ConnectError as error:
+            raise self._unconnected(error) from error
+        except httpx.TimeoutException as error:
+            raise self.peer.error(ConnectionLost, f"silent for {IDLE_SECONDS:.0f} seconds") from error
+        except httpx.TransportError as error:
+            raise self.peer.error(ConnectionLost, str(error) or type(error).__name__) from error
+        except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, UnicodeError) as error:
+            raise self.peer.error(ProtocolError, "the answer is not HTTP") from error
+
+    def _unconnected(self, error: httpx.ConnectError) -> EndpointError:
+        cause = _origin(error)
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            told = getattr(cause, "verify_message", "") or str(cause.args[-1])
+            return self.peer.error(CertificateRejected, told)
+        if isinstance(cause, ssl.SSLError):
+            told = getattr(cause, "reason", "") or type(cause).__name__
+            return self.peer.error(Unreachable, f"no TLS: {told}", "look at `url`")
+        if isinstance(cause, socket.gaierror):
+            return self.peer.error(Unreachable, "the name is not known", "look at the host in `url`")
+        return self.peer.error(Unreachable, str(cause))
+
+    # --- WebDAV -------------------------------------------------------------------------------------------------
+
+    def multistatus(
+        self, doing: str, method: str, path: str, body: bytes, *, depth: str = "0", longest: int = LARGEST
+    ) -> tuple[Iterator[documents.Answer], Multistatus]:
+        """Ask for a multistatus and read it. Whatever else is answered is an error; raises TooLong, too."""
+        reply = self.request(method, path, body=body, headers={**XML, "depth": depth}, longest=longest)
+        if reply.status != 207:
+            raise self.refusal(doing, reply)
+        read = Multistatus()
+        return self._answers(doing, read, reply.body), read
+
+    def answers(
+        self, doing: str, path: str, body: bytes, *, depth: str = "0", method: str = "PROPFIND"
+    ) -> list[documents.Answer]:
+        """The same, all at once and without what is told at its end."""
+        try:
+            return list(self.multistatus(doing, method, path, body, depth=depth)[0])
+        except TooLong as error:
+            raise self.too_long(doing) from error
+
+    def too_long(self, doing: str) -> ProtocolError:
+        """The error for an answer without an end."""
+        return self.peer.error(ProtocolError, f"cannot {doing}: the answer is longer than {LARGEST} bytes")
+
+    def refusal(self, doing: str, reply: Reply) -> Exception:
+        """The error for an answer that is no success."""
+        if reply.is_success:
+            return self.peer.error(ProtocolError, f"cannot {doing}: the answer is not WebDAV (status {reply.status})")
+        return self.peer.refusal(doing, reply.status, reply.condition, reply.delay)
+
+    def _answers(self, doing: str, read: Multistatus, body: bytes) -> Iterator[documents.Answer]:
+        try:
+            yield from read.read(_slices(body))
+        except BadXml as error:
+            raise self.peer.error(ProtocolError, f"cannot {doing}: {error}") from error
+
+
+def _slices(body: bytes) -> Iterator[bytes]:
+    view = memoryview(body)
+    return (bytes(view[start : start + 65536]) for start in range(0, len(body), 65536))
+
+
+def _origin(error: BaseException) -> BaseException:
+    """What the library's error was made of."""
+    while (cause := error.__cause__ or error.__context__) is not None:
+        error = cause
+    return error

@@ -1,0 +1,285 @@
+"""Listings and bodies, with everything that servers leave out."""
+
+from __future__ import annotations
+
+import httpx
+import pytest
+
+from tests.connectors.dav.scripted import (
+    CALENDAR,
+    CONTACTS,
+    HOME,
+    WORK,
+    Scripted,
+    card,
+    event,
+    multistatus,
+    response,
+    todo,
+)
+from xdmigrate.errors import FolderUnusable, ItemRefused, ProtocolError, Throttled
+from xdmigrate.model import Folder, Item, Kind
+from xdmigrate_dav import reading
+from xdmigrate_dav.auditor import DavAuditor
+from xdmigrate_dav.reading import Reader
+from xdmigrate_dav.source import DavSource
+
+TASKS = Folder(("Work",), Kind.TASKS, native=WORK, ref=WORK.encode())
+
+
+def whole(item: Item) -> bytes:
+    return item.body.spool().read()
+
+
+def filled(count: int = 3) -> Scripted:
+    server = Scripted()
+    server.items = {f"{n}.ics": event(f"u{n}", f"Number {n}") for n in range(count)}
+    return server
+
+
+def test_a_calendar_with_tasks_in_it_is_two_folders() -> None:
+    server = filled()
+    assert [each.kind for each in DavSource(server.session()).folders()] == [Kind.CALENDAR]
+    server.items["t.ics"] = todo("t")
+    source = DavSource(server.session())
+    calendar, tasks = source.folders()
+    assert (calendar.path, calendar.count, tasks.path, tasks.count) == (("Work",), 3, ("Work",), 1)
+    assert [each.ref for each in source.heads(tasks)] == [b"t.ics"]
+    assert b"t.ics" not in [each.ref for each in source.heads(calendar)]
+    assert source.status(tasks) == tasks
+
+
+def test_the_state_is_of_the_whole_list() -> None:
+    """A token that lies is believed by nobody: there is none in it."""
+    server = filled()
+    server.more = "<d:sync-token>always-the-same</d:sync-token>"
+    states = [DavSource(server.session()).folders()[0].state]
+    server.items["1.ics"] = event("u1", "Changed")
+    states.append(DavSource(server.session()).folders()[0].state)
+    del server.items["0.ics"]
+    states.append(DavSource(server.session()).folders()[0].state)
+    assert len(set(states)) == 3
+    assert all(states)
+
+
+def test_status_is_of_now_whatever_the_token_says() -> None:
+    server = filled()
+    server.more = "<d:sync-token>always-the-same</d:sync-token>"
+    source = DavSource(server.session())
+    (before,) = source.folders()
+    server.items["new.ics"] = event("new")
+    assert source.status(before).count == 4
+
+
+def test_every_cursor_gets_the_whole_list() -> None:
+    source = DavSource(filled().session())
+    for cursor in (b"", b"1:x", b"http://sogo/sync/0"):
+        told = source.changes(CALENDAR, cursor)
+        assert told.complete
+        assert [each.ref for each in told.heads] == [b"0.ics", b"1.ics", b"2.ics"]
+
+
+def test_without_etags_something_else_is_the_version() -> None:
+    stamp = (
+        "<d:getlastmodified>Sun, 22 Nov 2026 12:00:00 GMT</d:getlastmodified><d:getcontentlength>5</d:getcontentlength>"
+    )
+    server = Scripted(contacts=True, hook=lambda request: _listing(request, response(WORK + "a.vcf", stamp)))
+    (head,) = DavSource(server.session()).heads(CONTACTS)
+    assert head.version.startswith(b"~Sun")
+    server.hook = lambda request: _listing(
+        request, response(WORK + "a.vcf", "<d:getcontentlength>5</d:getcontentlength>")
+    )
+    session = server.session()
+    assert session.listing(CONTACTS).state == b""
+
+
+def test_odd_members_of_a_listing_are_passed_over() -> None:
+    answers = (
+        response("http://127.0.0.1:8008/dav/ann/work/", "<d:displayname>Work</d:displayname>"),
+        response("http://proxy:1/dav/ann/work/foreign.vcf", "<d:getetag>x</d:getetag>"),
+        response("%zz", "<d:getetag>x</d:getetag>"),
+        response(WORK + "deep/er.vcf", "<d:getetag>x</d:getetag>"),
+        response(WORK + "inner", "<d:getetag>x</d:getetag><d:resourcetype><d:collection/></d:resourcetype>"),
+        response(WORK + "inner/", "<d:resourcetype><d:collection/></d:resourcetype>"),
+        f"<d:response><d:href>{WORK}bad.vcf</d:href><d:status>HTTP/1.1 403 Forbidden</d:status></d:response>",
+        response(WORK + "gone.vcf", "<d:getetag/>", status="404 Not Found"),
+        response("./b%20%C3%BC.vcf", '<d:getetag>"2"</d:getetag>'),
+        response(
+            "http://127.0.0.1/dav/ann/work/a.vcf",
+            '<d:getetag>"1"</d:getetag><d:getcontentlength>x</d:getcontentlength>',
+        ),
+    )
+    server = Scripted(contacts=True, hook=lambda request: _listing(request, *answers))
+    heads = list(DavSource(server.session()).heads(CONTACTS))
+    assert [(each.ref, each.version, each.size) for each in heads] == [
+        (b"%zz", b"x", 0),
+        (b"a.vcf", b'"1"', 0),
+        ("b ü.vcf".encode(), b'"2"', 0),
+    ]
+
+
+CUT = f"<d:response><d:href>{WORK}</d:href><d:status>HTTP/1.1 507 Insufficient Storage</d:status></d:response>"
+GONE = f"<d:response><d:href>{WORK}a.vcf</d:href><d:status>HTTP/1.1 404 Not Found</d:status></d:response>"
+
+
+@pytest.mark.parametrize(
+    "first", [httpx.Response(507), multistatus(response(WORK + "a.vcf", "<d:getetag>1</d:getetag>"), CUT)]
+)
+def test_a_list_that_is_cut_short_is_asked_for_by_pages(first: httpx.Response) -> None:
+    """RFC 6578 section 3.6. What was on one page and goes before the next is gone."""
+    pages = {
+        b"<d:sync-token/>": multistatus(
+            response(WORK + "a.vcf", '<d:getetag>"1"</d:getetag>'),
+            response(WORK + "c.vcf", '<d:getetag>"3"</d:getetag>'),
+            CUT,
+            token="p1",
+        ),
+        b">p1<": multistatus(response(WORK + "b.vcf", '<d:getetag>"2"</d:getetag>'), GONE, CUT, token="p2"),
+        b">p2<": multistatus(token="p3"),
+    }
+
+    def hook(request: httpx.Request) -> httpx.Response | None:
+        if request.url.path != WORK:
+            return None
+        if request.method == "PROPFIND":
+            return first
+        return next(page for mark, page in reversed(pages.items()) if mark in request.content)
+
+    server = Scripted(contacts=True, hook=hook)
+    listing = server.session().listing(CONTACTS)
+    assert {ref: head.version for ref, head in listing.heads.items()} == {b"b.vcf": b'"2"', b"c.vcf": b'"3"'}
+    assert listing.token == "p3"
+    assert not any(b"limit" in each.content for each in server.asked)
+
+
+def test_pages_without_an_end_are_left() -> None:
+    again = multistatus(response(WORK + "a.vcf", "<d:getetag>1</d:getetag>"), CUT, token="p1")
+    server = Scripted(contacts=True, hook=lambda request: again if request.url.path == WORK else None)
+    with pytest.raises(ProtocolError, match="cuts the list short"):
+        server.session().listing(CONTACTS)
+    assert len(server.asked) == 3
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind"),
+    [
+        (httpx.Response(507), ProtocolError),
+        (
+            multistatus(CUT),
+            ProtocolError,
+        ),
+        (httpx.Response(404), FolderUnusable),
+        (httpx.Response(429, headers={"retry-after": "9"}), Throttled),
+        (httpx.Response(200, html="<html/>"), ProtocolError),
+        (httpx.Response(207, content=b"<!DOCTYPE a []><a/>"), ProtocolError),
+    ],
+)
+def test_a_list_that_is_not_whole_is_never_believed(answer: httpx.Response, kind: type[Exception]) -> None:
+    server = Scripted(hook=lambda request: answer if request.url.path == WORK else None)
+    with pytest.raises(kind):
+        list(DavSource(server.session()).heads(CALENDAR))
+
+
+def test_items_are_read_together() -> None:
+    server = filled(120)
+    source = DavSource(server.session())
+    read = {each.head.ref: each for each in source.read(CALENDAR, [f"{n}.ics".encode() for n in range(120)])}
+    assert {ref.decode(): whole(each) for ref, each in read.items()} == server.items
+    assert all(each.head.version.startswith(b'"') and each.kind is Kind.CALENDAR for each in read.values())
+    assert len(server.methods("REPORT")) == 3
+    assert server.methods("GET") == []
+
+
+def test_what_is_gone_is_left_out() -> None:
+    source = DavSource(filled().session())
+    assert [each.head.ref for each in source.read(CALENDAR, [b"0.ics", b"gone.ics", b"2.ics"])] == [b"0.ics", b"2.ics"]
+    assert list(source.read(CALENDAR, [b"gone.ics"])) == []
+    assert list(source.read(CALENDAR, [])) == []
+
+
+def test_what_an_answer_leaves_out_is_asked_for_by_itself() -> None:
+    """207 with errors for some, and nothing at all about others."""
+    server = filled(4)
+
+    def partly(request: httpx.Request) -> httpx.Response | None:
+        if request.method != "REPORT":
+            return None
+        return multistatus(
+            response(WORK + "0.ics", f"<c:calendar-data>{server.items['0.ics'].decode()}</c:calendar-data>"),
+            response(WORK + "1.ics", "<c:calendar-data/>", status="500 Internal Server Error"),
+            f"<d:response><d:href>{WORK}2.ics</d:href><d:status>HTTP/1.1 500 X</d:status></d:response>",
+        )
+
+    server.hook = partly
+    read = list(DavSource(server.session()).read(CALENDAR, [f"{n}.ics".encode() for n in range(4)]))
+    assert [whole(each) for each in read] == list(server.items.values())
+    assert server.methods("GET") == [f"GET {WORK}{n}.ics" for n in (1, 2, 3)]
+
+
+@pytest.mark.parametrize("answer", [httpx.Response(403), httpx.Response(500), httpx.Response(207, content=b"\x00<")])
+def test_a_server_without_multiget_is_asked_one_by_one(answer: httpx.Response) -> None:
+    server = filled()
+    server.hook = lambda request: answer if request.method == "REPORT" else None
+    assert len(list(DavSource(server.session()).read(CALENDAR, [b"0.ics", b"1.ics", b"2.ics"]))) == 3
+
+
+def test_a_poison_item_comes_with_a_body_that_says_so() -> None:
+    server = filled()
+    server.hook = lambda request: (
+        httpx.Response(500) if request.method == "REPORT" or request.url.path.endswith("1.ics") else None
+    )
+    first, bad, last = DavSource(server.session()).read(CALENDAR, [b"0.ics", b"1.ics", b"2.ics"])
+    assert (whole(first), whole(last)) == (server.items["0.ics"], server.items["2.ics"])
+    with pytest.raises(ItemRefused) as told:
+        bad.body.spool()
+    assert told.value.reason == "unreadable"
+    assert "Number" not in str(told.value)
+
+
+def test_a_server_that_asks_to_wait_is_not_asked_one_by_one() -> None:
+    server = filled()
+    server.hook = lambda request: httpx.Response(503) if request.method == "REPORT" else None
+    with pytest.raises(Throttled):
+        list(DavSource(server.session()).read(CALENDAR, [b"0.ics", b"1.ics"]))
+
+
+def test_memory_is_bounded_by_asking_for_less(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reading, "BATCH", 4000)
+    server = Scripted()
+    server.items = {f"{n}.ics": event(f"u{n}", "x" * (3000 if n == 5 else 200)) for n in range(20)}
+    read = list(DavSource(server.session()).read(CALENDAR, [name.encode() for name in server.items]))
+    assert {each.head.ref.decode(): whole(each) for each in read} == server.items
+    monkeypatch.setattr(reading, "LARGEST_ITEM", 1000)
+    with pytest.raises(ItemRefused, match="larger than"):
+        [whole(each) for each in DavSource(server.session()).read(CALENDAR, [b"5.ics"])]
+
+
+@pytest.mark.parametrize(("versions", "asked"), [(frozenset({"3.0", "4.0"}), True), (frozenset({"3.0"}), False)])
+def test_version_4_is_asked_for_where_it_is_offered(versions: frozenset[str], *, asked: bool) -> None:
+    server = Scripted(contacts=True)
+    server.items = {"a.vcf": card("a"), "b.vcf": card("b")}
+    reader = Reader(server.session().client, CONTACTS, versions)
+    assert len(list(reader.read([b"a.vcf", b"b.vcf"]))) == 2
+    assert reader.one(b"a.vcf") is not None
+    report, get = server.asked
+    assert (b'version="4.0"' in report.content) is asked
+    assert ("version=4.0" in get.headers["accept"]) is asked
+
+
+def test_the_auditor_believes_no_report() -> None:
+    server = filled()
+    auditor = DavAuditor(server.session())
+    assert dict(auditor.whole(CALENDAR, [b"0.ics", b"gone.ics"])) == {b"0.ics": server.items["0.ics"]}
+    assert [each.size for each in auditor.inspect(CALENDAR, [b"1.ics"])] == [len(server.items["1.ics"])]
+    assert b"".join(auditor.chunks(CALENDAR, b"2.ics")) == server.items["2.ics"]
+    assert server.methods("REPORT") == []
+
+
+def test_a_folder_that_is_gone_is_unusable() -> None:
+    source = DavSource(filled().session())
+    with pytest.raises(FolderUnusable, match="gone"):
+        source.status(Folder(("Gone",), Kind.CALENDAR, native=HOME + "gone/"))
+
+
+def _listing(request: httpx.Request, *answers: str) -> httpx.Response | None:
+    return multistatus(*answers) if request.method == "PROPFIND" and request.url.path == WORK else None

@@ -1,0 +1,1 @@
+"""CalDAV and CardDAV servers of our own, and what runs against them."""

@@ -1,0 +1,63 @@
+"""The conformance suite for events, tasks and contacts, against each server."""
+
+from __future__ import annotations
+
+import httpx
+import pytest
+
+from xdmigrate.model import Endpoint, Kind, Login
+from xdmigrate.testing.conformance import ObjectConformance, Profile
+from xdmigrate.testing.conformance.kit import FOLDER
+from xdmigrate_dav import connector
+
+pytestmark = pytest.mark.live
+
+Place = tuple[Endpoint, Login]
+
+
+def profile_of(place: Place, kind: Kind) -> Profile:
+    return Profile(connector, *place, kind=kind, refused=b"\0 neither a calendar nor a card")
+
+
+class TestRadicaleCalendar(ObjectConformance):
+    @pytest.fixture
+    def profile(self, at_radicale: Place) -> Profile:
+        return profile_of(at_radicale, Kind.CALENDAR)
+
+
+@pytest.mark.full
+class TestCyrusContacts(ObjectConformance):
+    @pytest.fixture
+    def profile(self, at_cyrus: Place) -> Profile:
+        return profile_of(at_cyrus, Kind.CONTACTS)
+
+
+@pytest.mark.full
+class TestXandikosTasks(ObjectConformance):
+    """Its one account is the same for all: what an earlier case left is removed."""
+
+    @pytest.fixture
+    def profile(self, at_xandikos: Place) -> Profile:
+        endpoint, login = at_xandikos
+        for folder in connector.source(endpoint, login).folders():
+            if folder.path == FOLDER:
+                httpx.delete(str(endpoint.settings["url"]).rstrip("/") + folder.native).raise_for_status()
+        return profile_of(at_xandikos, Kind.TASKS)
+
+
+@pytest.mark.full
+class TestEveryOther(ObjectConformance):
+    """The kinds that the others leave out."""
+
+    @pytest.fixture(
+        params=[
+            ("at_radicale", Kind.TASKS),
+            ("at_radicale", Kind.CONTACTS),
+            ("at_cyrus", Kind.TASKS),
+            ("at_cyrus", Kind.CALENDAR),
+        ],
+        ids=lambda given: f"{given[0]}-{given[1].value}",
+    )
+    def profile(self, request: pytest.FixtureRequest) -> Profile:
+        server, kind = request.param
+        return profile_of(request.getfixturevalue(server), kind)
