@@ -1,0 +1,113 @@
+"""Outlook's .msg files: messages among the .eml of a directory, rebuilt in a process of its own (`msg_reader`).
+
+Appointments, contacts, tasks and notes are told and left out. Needs the extra `pst`.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+from importlib.util import find_spec
+from threading import Lock
+
+from xdmigrate.errors import ItemRefused
+from xdmigrate.model import Head, Item
+from xdmigrate_files.bodies import FileBody
+from xdmigrate_files.contained import Ended, Process
+from xdmigrate_files.onefile import moment, suffix_of
+from xdmigrate_files.tree import Rel, Tree
+
+ENDING = ".msg"
+READER = (sys.executable, "-I", "-m", "xdmigrate_files.msg_reader")
+LARGEST = 300_000_000
+"""Bytes of a file that is read."""
+
+_BLOCK = 256 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """What is known of a file."""
+
+    size: int = 0
+    flags: frozenset[str] = frozenset()
+    seconds: float | None = None
+    is_mail: bool = True
+    readable: bool = True
+
+
+class MsgFiles:
+    """All .msg of this process, by one reader that is started when the first is looked at. Safe for several threads."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._process: Process | None = None
+        self._known: dict[tuple[int, int, int, int], Fact] = {}
+
+    def fact(self, tree: Tree, rel: Rel) -> Fact | None:
+        """What is known of a file, read unless it is what it was; None when it is gone."""
+        look = tree.look(rel)
+        if look is None:
+            return None
+        key = (look.st_dev, look.st_ino, look.st_size, look.st_mtime_ns)
+        with self._lock:
+            if key not in self._known:
+                self._known[key] = self._ask(tree, rel)[0]
+            return self._known[key]
+
+    def item(self, tree: Tree, rel: Rel, ref: bytes, noted: frozenset[str] | None) -> Item | None:
+        """The message in a file; None when it is gone, or no mail."""
+        fact, look = self.fact(tree, rel), tree.look(rel)
+        if fact is None or look is None or not fact.is_mail:
+            return None
+        date = moment(look.st_mtime if fact.seconds is None else fact.seconds)
+        head = Head(ref, fact.size, fact.flags if noted is None else noted, date)
+        return Item(head, FileBody(fact.size, partial(self._blocks, tree, rel)))
+
+    def rebuilt(self) -> int:
+        """How many messages were made of files so far."""
+        with self._lock:
+            return sum(fact.readable for fact in self._known.values())
+
+    def _blocks(self, tree: Tree, rel: Rel) -> Iterator[bytes]:
+        with self._lock:
+            fact, data = self._ask(tree, rel)
+        if not fact.readable:
+            raise ItemRefused(
+                "Outlook's file cannot be read", reason="unreadable", remedy="open and save it in Outlook"
+            )
+        for start in range(0, len(data), _BLOCK):
+            yield data[start : start + _BLOCK]
+
+    def _ask(self, tree: Tree, rel: Rel) -> tuple[Fact, bytes]:
+        data = tree.content(rel, LARGEST)
+        if data is None:
+            return Fact(readable=False), b""
+        try:
+            if self._process is None:
+                self._process = Process(READER)
+            self._process.say(b"%d\n" % len(data) + data)
+            told = self._process.line()
+            raw = b"".join(self._process.octets(int(told.get("size", 0))))
+        except (Ended, ValueError, TypeError, OSError):
+            if self._process is not None:
+                self._process.end()
+            self._process = None
+            return Fact(readable=False), b""
+        if "size" not in told:
+            return Fact(is_mail="other" not in told, readable=False), b""
+        flags = {flag for key, flag in (("seen", "\\Seen"), ("draft", "\\Draft")) if told.get(key)}
+        seconds = told.get("date")
+        return Fact(len(raw), frozenset(flags), seconds if isinstance(seconds, (int, float)) else None), raw
+
+
+def available() -> bool:
+    """Whether the library is installed."""
+    return find_spec("olefile") is not None
+
+
+def is_msg(name: bytes) -> bool:
+    """Whether a file of this name is one of Outlook's."""
+    return suffix_of(name) == ENDING and not name.startswith(b".")

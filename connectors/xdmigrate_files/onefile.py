@@ -1,0 +1,148 @@
+"""What Maildir, trees of .eml and vdir have in common: an item is a file of its own, and its name is its id."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from itertools import islice
+from pathlib import PurePath
+from threading import Lock
+from typing import NamedTuple
+
+from xdmigrate.errors import AccessDenied
+from xdmigrate.model import Head, Item
+from xdmigrate_files.bodies import FileBody, UnreadableBody, blocks_of
+from xdmigrate_files.lines import Measure, as_crlf
+from xdmigrate_files.tree import Rel, Tree, told, write_whole
+
+FIRST, LAST = datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 12, 30, tzinfo=UTC)
+
+TOGETHER = 32
+"""Files that are open for writing at once."""
+
+_MEASURED_AT_MOST = 500_000
+_forcing = ThreadPoolExecutor(8, thread_name_prefix="fsync")
+
+
+class Measured(NamedTuple):
+    """What reading a file once told."""
+
+    size: int  # as it is read, in bytes
+    unix: bool  # its lines end with LF alone
+
+
+class Sizes:
+    """The lengths of files as they are read, remembered by what a file is. Safe for several threads."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._known: dict[tuple[int, int, int, int], Measured] = {}
+
+    def of(self, fd: int, look: os.stat_result) -> Measured:
+        """Read the file unless that was done before."""
+        key = (look.st_dev, look.st_ino, look.st_size, look.st_mtime_ns)
+        with self._lock:
+            found = self._known.get(key)
+        if found is None:
+            measure = Measure()
+            for block in blocks_of(fd, 0, look.st_size):
+                measure.add(block)
+            found = Measured(measure.as_read, measure.unix)
+            with self._lock:
+                if len(self._known) >= _MEASURED_AT_MOST:
+                    self._known.clear()
+                self._known[key] = found
+        return found
+
+
+def moment(seconds: float) -> datetime:
+    """A file's time in whole seconds, as servers keep it; one that no date can name is the nearest that can."""
+    try:
+        return datetime.fromtimestamp(int(seconds // 1), UTC)
+    except (ValueError, OverflowError, OSError):
+        return LAST if seconds > 0 else FIRST
+
+
+def mail_of(tree: Tree, sizes: Sizes, rel: Rel, ref: bytes, flags: frozenset[str]) -> Item | None:
+    """The message in a file; None when it is gone. One that cannot be read says so when its body is asked for."""
+    fd = -1
+    try:
+        opened = tree.open(rel)
+        if opened is None:
+            return None
+        fd = opened
+        look = os.fstat(fd)
+        measured = sizes.of(fd, look)
+    except (AccessDenied, OSError):
+        return Item(Head(ref, 0, flags), UnreadableBody())
+    finally:
+        if fd >= 0:
+            os.close(fd)
+    head = Head(ref, measured.size, flags, moment(look.st_mtime))
+    return Item(head, FileBody(measured.size, lambda: _mail_blocks(tree, rel, measured.unix)))
+
+
+def _mail_blocks(tree: Tree, rel: Rel, unix: bool) -> Iterator[bytes]:  # noqa: FBT001 -- what the file is
+    fd = tree.open(rel)
+    if fd is None:
+        return
+    try:
+        blocks = blocks_of(fd, 0, os.fstat(fd).st_size)
+        yield from as_crlf(blocks) if unix else blocks
+    except OSError as error:
+        raise told(error, rel) from error
+    finally:
+        os.close(fd)
+
+
+class New(NamedTuple):
+    """A file to be made."""
+
+    name: bytes
+    blocks: Iterable[bytes]
+    seconds: float  # the time that it gets
+
+
+def write_files(above: int, tree: Tree, wanted: Iterable[New]) -> None:
+    """New files with these bytes and times, on the disk for good once their directory is; all or none of a group.
+
+    A group is forced to the disk by several threads at once: a journalling file system commits for all of them.
+    """
+    files = iter(wanted)
+    while group := list(islice(files, TOGETHER)):
+        made: dict[bytes, int] = {}
+        try:
+            for new in group:
+                made[new.name] = tree.create(above, new.name)
+                _fill(made[new.name], new)
+            list(_forcing.map(os.fsync, made.values()))
+        except BaseException:
+            for name in made:
+                os.unlink(name, dir_fd=above)
+            raise
+        finally:
+            for fd in made.values():
+                os.close(fd)
+
+
+def write_file(above: int, tree: Tree, name: bytes, blocks: Iterable[bytes], seconds: float) -> None:
+    """The same for one."""
+    write_files(above, tree, [New(name, blocks, seconds)])
+
+
+def _fill(fd: int, new: New) -> None:
+    for block in new.blocks:
+        write_whole(fd, block)
+    os.utime(fd, ns=(_nanoseconds(new.seconds), _nanoseconds(new.seconds)))
+
+
+def _nanoseconds(seconds: float) -> int:
+    """Microseconds are what a date has; a float of nanoseconds would not be exact."""
+    return round(seconds * 1_000_000) * 1000
+
+
+def suffix_of(name: bytes) -> str:
+    """The ending of a file's name, with its dot, in small letters."""
+    return PurePath(os.fsdecode(name)).suffix.lower()
