@@ -1,12 +1,12 @@
 # Two commands matter: `make demo` and `make test`. Both set up everything that they need, once.
 #   PYTHON=/usr/bin/python3.12   the interpreter that .venv is made with
 #   SEED=123456                  repeat a test run
-#   WORKERS=2                    test processes
+#   WORKERS=3                    test processes: on two cores, for much of a test is waiting
 #   ARGS="-k folders"            more arguments for pytest, or for the benchmark (ARGS="--scale 0.1")
 
 PYTHON ?=
 SEED ?=
-WORKERS ?= 2
+WORKERS ?= 3
 ARGS ?=
 
 BIN := .venv/bin

@@ -20,9 +20,10 @@ from xdmigrate.errors import (
 )
 from xdmigrate.model import Endpoint, Item, Kind, Login, Path, Role
 from xdmigrate.testing.bodies import BytesBody, whole
-from xdmigrate.testing.conformance import ConnectorConformance, Message, Profile
+from xdmigrate.testing.conformance import ConnectorConformance, Message, ObjectConformance, Profile
 from xdmigrate.testing.conformance.kit import item, mail, refs, write
 from xdmigrate.testing.memory import INBOX, Account, MemoryServer, Powers, connector
+from xdmigrate.testing.objects import rewritten, uid
 
 NAMES = count(1)
 LOGIN = Login("ann@example.org", "ann", "secret")
@@ -80,6 +81,22 @@ class TestEveryPower(ConnectorConformance):
     @pytest.fixture
     def profile(self) -> Profile:
         return profile_of(replace(FULL, refuse=refuse))
+
+
+@pytest.mark.parametrize("kind", [Kind.CALENDAR, Kind.TASKS, Kind.CONTACTS], scope="class")
+class TestObjects(ObjectConformance):
+    @pytest.fixture
+    def profile(self, kind: Kind) -> Profile:
+        powers = replace(FULL, ordered_ids=False, updates=True, versions=True, exact_sizes=False)
+        return replace(profile_of(replace(powers, name=uid, rewrite=rewritten, refuse=refuse)), kind=kind)
+
+
+class TestPlainObjects(ObjectConformance):
+    """No deltas, no ids told, nothing replaced."""
+
+    @pytest.fixture
+    def profile(self) -> Profile:
+        return replace(profile_of(replace(POOR, versions=True, name=uid, refuse=refuse, batch=3)), kind=Kind.CALENDAR)
 
 
 class TestFewPowers(ConnectorConformance):

@@ -195,12 +195,19 @@ class Cyrus:
         root, config = self._root, self._root / "imapd.conf"
         (root / "cyrus.conf").write_text(
             f'START {{\n  recover cmd="{TOOLS}/ctl_cyrusdb -C {config} -r"\n}}\n'
-            f'SERVICES {{\n  imap cmd="{root}/imapd -C {config}" listen="{self.host}:{self.port}" proto="tcp4"'
-            " prefork=1 maxchild=100\n}\nEVENTS {\n}\n"
+            f"SERVICES {{\n{self._services()}}}\nEVENTS {{\n}}\n"
         )
         command = [str(TOOLS / "master"), "-C", str(config), "-M", f"{root}/cyrus.conf", "-p", f"{root}/run/pid"]
         self._daemon = Daemon(command, root / "log", user=self._owner)
         self._daemon.wait_until(self._answers)
+
+    def _services(self) -> str:
+        """Lines of cyrus.conf."""
+        return self._service("imap", f"{self._root}/imapd", self.port)
+
+    def _service(self, name: str, program: str, port: int) -> str:
+        command = f"{program} -C {self._root}/imapd.conf"
+        return f'  {name} cmd="{command}" listen="{self.host}:{port}" proto="tcp4" prefork=1 maxchild=100\n'
 
     def _answers(self) -> bool:
         """Whether it is this server that answers: its greeting names it."""

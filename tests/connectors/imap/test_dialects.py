@@ -113,6 +113,15 @@ def test_estimated_sizes_do_not_send_twice_after_a_crash(tmp_path: Path) -> None
         assert job.everything() == wanted
 
 
+def test_estimated_sizes_hide_nothing_that_another_tool_copied(tmp_path: Path) -> None:
+    with Job(tmp_path, EXCHANGE, EXCHANGE) as job:
+        wanted = fill(job.old)
+        assert fill(job.new) == wanted
+        job.done()
+        assert job.new_server.commands(b"APPEND") == []
+        assert job.everything() == wanted
+
+
 # --- what is listed and not copied --------------------------------------------------------------------------------
 
 

@@ -13,10 +13,11 @@ from tests.connectors.imap.dialect.store import Account
 from tests.engine.world import FOREVER, FakeClock
 from xdmigrate.contract import Source, Target
 from xdmigrate.engine.advance import Advancer, Step, Verdict
-from xdmigrate.engine.context import Context, Policy
+from xdmigrate.engine.context import Context, Leg, Policy
 from xdmigrate.engine.scope import Scope
 from xdmigrate.engine.verification.audit import Depth
 from xdmigrate.engine.verification.verify import verify
+from xdmigrate.model import Kind
 from xdmigrate.report.verdicts import MailboxVerdict
 from xdmigrate.wrap.dry_run import DryRunTarget
 from xdmigrate_imap import connector
@@ -105,8 +106,7 @@ class Job:
             db=self.db,
             plan_id=self._plan_id,
             policy=self.policy,
-            source=self._source,
-            target=self._target,
+            legs=(Leg(frozenset((Kind.MAIL,)), self._source, self._target),),
             clock=self.clock,
         )
 
