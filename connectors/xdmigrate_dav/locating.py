@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from xdmigrate.errors import EndpointError, Unreachable
@@ -19,8 +18,6 @@ def address(settings: Settings) -> str:
     """The URL to begin with. Raises Unreachable or EndpointError."""
     if settings.url:
         return settings.url
-    if find_spec("dns") is None:
-        return f"https://{settings.domain}/"
     for service in SERVICES:
         if found := _looked_up(service, settings):
             return found
