@@ -13,7 +13,7 @@ BIN := .venv/bin
 CODE := xdmigrate connectors plans state tests bench
 PYTEST := XDMIGRATE_SEED='$(SEED)' $(BIN)/pytest --numprocesses $(WORKERS) --dist worksteal
 
-.PHONY: help demo test test-full bench check format servers clean
+.PHONY: help demo test test-full bench check compiled format servers clean
 
 help:
 	@echo 'make demo       migrate a mailbox between two embedded servers, with a kill in the middle'
@@ -27,13 +27,13 @@ help:
 demo: .venv/demo
 	@$(BIN)/xdmigrate demo
 
-test: .venv/test servers check
+test: .venv/test servers check compiled
 	$(PYTEST) --timeout 120 $(ARGS)
 
-test-full: .venv/test .venv/fuzz servers check
+test-full: .venv/test .venv/fuzz servers check compiled
 	XDMIGRATE_FULL=1 $(PYTEST) --timeout 3600 $(ARGS)
 
-bench: .venv/test servers
+bench: .venv/test servers compiled
 	@command -v mbsync >/dev/null || .ci/apt isync >&2 || echo 'not installed: isync; mbsync will be left out'
 	$(BIN)/python -m bench $(ARGS)
 
@@ -47,6 +47,10 @@ check: .venv/test
 format: .venv/test
 	$(BIN)/ruff check --fix $(CODE)
 	$(BIN)/ruff format $(CODE)
+
+# The program is started hundreds of times, also where PYTHONDONTWRITEBYTECODE is set.
+compiled: .venv/test
+	@$(BIN)/python -m compileall -q xdmigrate connectors plans state
 
 servers:
 	@.ci/servers

@@ -36,8 +36,18 @@ def ensure(reader: Engine, writer: Engine, where: str, *, create: bool) -> bool:
         if version == HEAD:
             return False
         _refuse(c, version, where, create=create)
-        upgrade(c)
+        if version is None and c.dialect.name == "sqlite":
+            _make(c)
+        else:  # PostgreSQL's partitions are made by the first migration
+            upgrade(c)
         return version is None
+
+
+def _make(c: Connection) -> None:
+    """The newest schema at once: what the migrations from empty come to, in a tenth of the time."""
+    metadata.create_all(c)
+    c.execute(text(f"CREATE TABLE {_VERSION_TABLE} (version_num VARCHAR(32) NOT NULL PRIMARY KEY)"))
+    c.execute(text(f"INSERT INTO {_VERSION_TABLE} VALUES (:head)"), {"head": HEAD})
 
 
 def revision(c: Connection) -> str | None:

@@ -46,6 +46,15 @@ def test_migrations_equal_the_tables(database: Database) -> None:
     assert database.read(difference) == []
 
 
+def test_migrations_from_empty_equal_the_tables_on_sqlite(tmp_path: Path) -> None:
+    migrated = engines.sqlite_writer(tmp_path / "migrated.db")
+    with migrated.begin() as c:
+        schema.upgrade(c)
+        assert difference(c) == []
+        assert schema.revision(c) == schema.HEAD
+    migrated.dispose()
+
+
 def sqlite_dump(c: Connection) -> dict[str, list[str]]:
     """The clauses of every table and index; their order tells nothing."""
     rows = c.execute(text("SELECT name, sql FROM sqlite_master WHERE name NOT LIKE 'alembic%' AND sql IS NOT NULL"))
@@ -54,13 +63,14 @@ def sqlite_dump(c: Connection) -> dict[str, list[str]]:
 
 def test_migrations_equal_the_tables_word_for_word_on_sqlite(tmp_path: Path) -> None:
     """Also what Alembic does not compare: row ids, AUTOINCREMENT, the conditions of indexes."""
-    fresh = engines.sqlite_writer(tmp_path / "fresh.db")
-    metadata.create_all(fresh)
-    with Database.open(tmp_path / "state.db") as db, fresh.connect() as c:
+    migrated = engines.sqlite_writer(tmp_path / "migrated.db")
+    with Database.open(tmp_path / "state.db") as db, migrated.begin() as c:
+        schema.upgrade(c)
         expected = sqlite_dump(c)
         assert db.read(sqlite_dump) == expected
+        assert db.read(schema.revision) == schema.HEAD
     assert "WITHOUT ROWID" in [clause.strip() for clause in expected["item"]]
-    fresh.dispose()
+    migrated.dispose()
 
 
 def postgres_dump(c: Connection) -> list[tuple[object, ...]]:
