@@ -12,14 +12,20 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import IntEnum, StrEnum
 from hashlib import sha256
+from io import BytesIO
 from threading import Lock
-from typing import BinaryIO, Protocol
+from typing import BinaryIO, Never, Protocol
+
+from xdmigrate.errors import ItemRefused
 
 FINGERPRINT_BYTES = 16
 """A fingerprint is the first 16 bytes of SHA-256 over the raw bytes; equality always compares the size too."""
 
 UNTOLD = -1
 """The size of an item of which only id and flags were told: nothing is decided by it and it is recorded nowhere."""
+
+HELD_CHUNK = 1 << 20
+"""Bytes that a body in memory hands out at a time."""
 
 Path = tuple[str, ...]
 """A folder's place as decoded hierarchy levels, e.g. ("Clients", "2024/25"): a separator is never part of the join."""
@@ -107,6 +113,43 @@ class Body(Protocol):
 
     def spool(self) -> BinaryIO:
         """The bytes as a seekable file at position 0, kept in memory when small and on disk when not."""
+
+
+class HeldBody:
+    """A `Body` over bytes in memory, as often as it is asked for."""
+
+    __slots__ = ("_data",)
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+
+    @property
+    def size(self) -> int:
+        return len(self._data)
+
+    def chunks(self) -> Iterator[memoryview]:
+        view = memoryview(self._data)
+        return (view[start : start + HELD_CHUNK] for start in range(0, len(view), HELD_CHUNK))
+
+    def spool(self) -> BinaryIO:
+        return BytesIO(self._data)
+
+
+class RefusedBody:
+    """The `Body` of an item that is listed and that its store cannot give: it says so when it is asked for."""
+
+    __slots__ = ("_error",)
+
+    size = 0
+
+    def __init__(self, error: ItemRefused) -> None:
+        self._error = error
+
+    def chunks(self) -> Iterator[memoryview]:
+        raise self._error
+
+    def spool(self) -> Never:
+        raise self._error
 
 
 @dataclass(frozen=True, slots=True)

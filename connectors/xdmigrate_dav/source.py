@@ -6,9 +6,8 @@ from collections.abc import Iterator, Sequence
 from functools import cached_property
 
 from xdmigrate.contract import Features
-from xdmigrate.model import Changes, Folder, Head, Item, Kind, Sharing
+from xdmigrate.model import Changes, Folder, Head, HeldBody, Item, Kind, RefusedBody, Sharing
 from xdmigrate_dav import notes
-from xdmigrate_dav.bodies import Octets, Unreadable
 from xdmigrate_dav.reading import Reader
 from xdmigrate_dav.session import Session
 
@@ -56,7 +55,7 @@ class DavSource:
 
     def read(self, folder: Folder, refs: Sequence[bytes]) -> Iterator[Item]:
         for one in self._reader(folder).read(sorted(set(refs))):
-            body = Octets(one.data) if one.refused is None else Unreadable(one.refused)
+            body = HeldBody(one.data) if one.refused is None else RefusedBody(one.refused)
             yield Item(Head(one.ref, len(one.data), version=one.version), body, folder.kind)
 
     def sharing(self, folder: Folder) -> Sharing:

@@ -6,10 +6,11 @@ import os
 from collections.abc import Callable, Iterator
 from io import BytesIO
 from tempfile import SpooledTemporaryFile
-from typing import BinaryIO, Never, cast
+from typing import BinaryIO, cast
 
 from xdmigrate.contract import BUFFERED_BODY
 from xdmigrate.errors import ItemRefused
+from xdmigrate.model import RefusedBody
 from xdmigrate_files.lines import BLOCK
 
 
@@ -35,21 +36,10 @@ class FileBody:
         return cast(BinaryIO, file)
 
 
-class UnreadableBody:
-    """The body of an item that is there and cannot be read."""
-
-    size = 0
-
-    def chunks(self) -> Iterator[memoryview]:
-        raise self._refused()
-
-    def spool(self) -> Never:
-        raise self._refused()
-
-    @staticmethod
-    def _refused() -> ItemRefused:
-        remedy = "let the user who runs xdmigrate read it"
-        return ItemRefused("the file cannot be read", reason="unreadable", remedy=remedy)
+def unreadable() -> RefusedBody:
+    """The body of an item whose file is there and cannot be read."""
+    remedy = "let the user who runs xdmigrate read it"
+    return RefusedBody(ItemRefused("the file cannot be read", reason="unreadable", remedy=remedy))
 
 
 def blocks_of(fd: int, start: int, end: int) -> Iterator[bytes]:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from xdmigrate.errors import AccessDenied
 from xdmigrate.model import Head, Item
-from xdmigrate_files.bodies import FileBody, UnreadableBody, blocks_of
+from xdmigrate_files.bodies import FileBody, blocks_of, unreadable
 from xdmigrate_files.lines import Measure, as_crlf
 from xdmigrate_files.tree import Rel, Tree, told, write_whole
 
@@ -76,7 +76,7 @@ def mail_of(tree: Tree, sizes: Sizes, rel: Rel, ref: bytes, flags: frozenset[str
         look = os.fstat(fd)
         measured = sizes.of(fd, look)
     except (AccessDenied, OSError):
-        return Item(Head(ref, 0, flags), UnreadableBody())
+        return Item(Head(ref, 0, flags), unreadable())
     finally:
         if fd >= 0:
             os.close(fd)

@@ -11,13 +11,11 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from hashlib import sha256
-from io import BytesIO
 from threading import Lock
-from typing import BinaryIO
 
 from xdmigrate.contract import CHANGED_THERE, UID_TAKEN, Receipt, Refused, Stored
 from xdmigrate.errors import FolderUnusable
-from xdmigrate.model import FlagChange, Folder, Head, Item, Kind, Path
+from xdmigrate.model import FlagChange, Folder, Head, HeldBody, Item, Kind, Path
 from xdmigrate_files.manifest import Manifest
 from xdmigrate_files.names import native
 from xdmigrate_files.objects import CALENDAR_ENDING, CARD_ENDING, Part, parts, uid_of
@@ -131,7 +129,7 @@ class Collection:
         for rel, wanted in by_file.items():
             for part, ref in items_of(self._tree, rel):
                 if ref in wanted and part.kind is self._kind:
-                    yield Item(Fact(part, ref).head, Whole(part.data), self._kind)
+                    yield Item(Fact(part, ref).head, HeldBody(part.data), self._kind)
 
     def lies(self, ref: bytes) -> Lies | None:
         self._list()
@@ -209,24 +207,6 @@ class Collection:
                 os.fsync(fd)
         except OSError as error:
             raise told(error, self._rel) from error
-
-
-class Whole:
-    """A body in memory."""
-
-    def __init__(self, data: bytes) -> None:
-        self._data = data
-
-    @property
-    def size(self) -> int:
-        return len(self._data)
-
-    def chunks(self) -> Iterator[memoryview]:
-        if self._data:
-            yield memoryview(self._data)
-
-    def spool(self) -> BinaryIO:
-        return BytesIO(self._data)
 
 
 def is_item(name: bytes) -> bool:

@@ -7,10 +7,11 @@ import threading
 from collections.abc import Iterable, Iterator
 from io import BytesIO
 from tempfile import SpooledTemporaryFile, TemporaryFile, gettempdir
-from typing import BinaryIO, Never, cast
+from typing import BinaryIO, cast
 
 from xdmigrate.contract import BUFFERED_BODY
 from xdmigrate.errors import ItemRefused, StateFull
+from xdmigrate.model import RefusedBody
 from xdmigrate_imap.wire import Literal
 
 CHUNK = 256 * 1024
@@ -100,27 +101,10 @@ class KeptBody:
         return self._data
 
 
-class UnreadableBody:
+def unreadable(words: str = "") -> RefusedBody:
     """The body of a message that is listed but that the server cannot give."""
-
-    size = 0
-
-    def __init__(self, words: str = "") -> None:
-        self._words = words
-
-    def chunks(self) -> Iterator[memoryview]:
-        raise self._refused()
-
-    def spool(self) -> Never:
-        raise self._refused()
-
-    def _refused(self) -> ItemRefused:
-        cause = (
-            f"the server cannot give the message: {self._words}"
-            if self._words
-            else "the server cannot give the message"
-        )
-        return ItemRefused(cause, reason="unreadable", remedy="open it in a mail client; it may be damaged")
+    cause = f"the server cannot give the message: {words}" if words else "the server cannot give the message"
+    return RefusedBody(ItemRefused(cause, reason="unreadable", remedy="open it in a mail client; it may be damaged"))
 
 
 def keep(literal: Literal) -> KeptBody:

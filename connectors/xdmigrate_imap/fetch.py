@@ -12,7 +12,7 @@ from datetime import datetime
 
 from xdmigrate.model import Body
 from xdmigrate_imap import tokens
-from xdmigrate_imap.bodies import KeptBody, StreamBody, UnreadableBody, keep
+from xdmigrate_imap.bodies import KeptBody, StreamBody, keep, unreadable
 from xdmigrate_imap.conversation import MAX_UNTAGGED, Conversation
 from xdmigrate_imap.grammar import listed_flags, parse_date
 from xdmigrate_imap.tokens import Data, Malformed, Status
@@ -258,7 +258,7 @@ class _Response:
         if found is None:
             raise Malformed("a body is a string")
         if found[1] is None:
-            message.body = UnreadableBody() if found[2] is None else KeptBody(_ESCAPE.sub(rb"\1", found[2]))
+            message.body = unreadable() if found[2] is None else KeptBody(_ESCAPE.sub(rb"\1", found[2]))
             return True
         literal = _body(self._wire, int(found[1]))
         if message.uid and message.flags is not None and self._dated:

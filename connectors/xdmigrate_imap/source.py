@@ -11,7 +11,7 @@ from xdmigrate.contract import Features
 from xdmigrate.errors import ProtocolError
 from xdmigrate.model import Changes, Folder, Head, Item, Sharing
 from xdmigrate_imap import acl, delta, fetch, gmail, limits, listing, metadata, tokens, uids
-from xdmigrate_imap.bodies import UnreadableBody
+from xdmigrate_imap.bodies import unreadable
 from xdmigrate_imap.delta import Cursor, Delta, FlagsFetch, Question
 from xdmigrate_imap.fetch import Fetch, Message
 from xdmigrate_imap.naming import shown
@@ -217,7 +217,7 @@ class ImapSource:
         for uid in sorted(missing) if words else ():
             words = (yield from self._stream(folder, (uid,), missing)) or words
         for uid in self._still_there(folder, sorted(missing)):
-            yield Item(Head(uids.ref(uid), 0), UnreadableBody(words))
+            yield Item(Head(uids.ref(uid), 0), unreadable(words))
 
     def _stream(self, folder: Folder, named: Sequence[int], missing: set[int]) -> Generator[Item, None, str]:
         """Those of `named` that are missing; returns the server's words when it refused any."""

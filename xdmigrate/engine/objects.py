@@ -8,37 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from io import BytesIO
-from typing import BinaryIO
 
 from xdmigrate.contract import Source
-from xdmigrate.engine.fingerprints import SPOOL_CHUNK, Print, whole
+from xdmigrate.engine.fingerprints import Print, whole
 from xdmigrate.engine.reading import Unreadable, read_each
 from xdmigrate.errors import ItemRefused
 from xdmigrate.formats.semantics import semantics
-from xdmigrate.model import Folder, Item
+from xdmigrate.model import Folder, HeldBody, Item
 
 HELD_ITEMS = 500
 HELD_OCTETS = 16_000_000
 """So much is held at once, unless one item alone is larger."""
-
-
-class HeldBody:
-    """Bytes in memory, as often as they are asked for."""
-
-    def __init__(self, data: bytes) -> None:
-        self._data = data
-
-    @property
-    def size(self) -> int:
-        return len(self._data)
-
-    def chunks(self) -> Iterator[memoryview]:
-        view = memoryview(self._data)
-        return (view[start : start + SPOOL_CHUNK] for start in range(0, len(view), SPOOL_CHUNK))
-
-    def spool(self) -> BinaryIO:
-        return BytesIO(self._data)
 
 
 @dataclass(frozen=True, slots=True)

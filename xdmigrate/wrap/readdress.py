@@ -9,12 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property
-from io import BytesIO
 from typing import BinaryIO
 
 from xdmigrate.contract import Auditor, Source
 from xdmigrate.formats.semantics import Rename, semantics
-from xdmigrate.model import Body, Folder, Item, Kind
+from xdmigrate.model import Body, Folder, HeldBody, Item, Kind
 from xdmigrate.wrap.forward import ForwardingAuditor, ForwardingSource
 
 LARGEST = 32_000_000
@@ -28,19 +27,19 @@ class ReaddressedBody:
         self._inner, self._kind, self._rename = inner, kind, rename
 
     @cached_property
-    def _data(self) -> bytes:
+    def _held(self) -> HeldBody:
         data = b"".join(bytes(chunk) for chunk in self._inner.chunks())
-        return semantics(self._kind).readdressed(data, self._rename)
+        return HeldBody(semantics(self._kind).readdressed(data, self._rename))
 
     @property
     def size(self) -> int:
-        return len(self._data)
+        return self._held.size
 
     def chunks(self) -> Iterator[memoryview]:
-        yield memoryview(self._data)
+        return self._held.chunks()
 
     def spool(self) -> BinaryIO:
-        return BytesIO(self._data)
+        return self._held.spool()
 
 
 class ReaddressedSource(ForwardingSource):

@@ -12,8 +12,7 @@ from tests.connectors.dav.scripted import CALENDAR, WORK, Scripted, denied, even
 from xdmigrate.contract import Intent, Receipt, Refused, Stored
 from xdmigrate.errors import XdmigrateError
 from xdmigrate.formats import ical
-from xdmigrate.model import Head, Item, Kind
-from xdmigrate_dav.bodies import Octets
+from xdmigrate.model import Head, HeldBody, Item, Kind
 from xdmigrate_dav.target import DavTarget
 
 UIDS = st.sampled_from([f"u{n}" for n in range(6)])
@@ -72,7 +71,7 @@ def test_what_is_stored_is_there_and_nobody_elses_is_touched(
     ):
         for ticket, uid in enumerate(uids):
             data = event(uid, "Ours")
-            writer.put(ticket, Item(Head(b"%d" % ticket, len(data)), Octets(data), Kind.CALENDAR))
+            writer.put(ticket, Item(Head(b"%d" % ticket, len(data)), HeldBody(data), Kind.CALENDAR))
             receipts += writer.poll()
     assert [each.ticket for each in receipts] == list(range(len(receipts)))
     stored = {each.ref.decode(): uids[each.ticket] for each in receipts if isinstance(each, Stored)}

@@ -95,8 +95,8 @@ def test_without_etags_something_else_is_the_version() -> None:
 
 def test_odd_members_of_a_listing_are_passed_over() -> None:
     answers = (
-        response("http://127.0.0.1:8008/dav/ann/work/", "<d:displayname>Work</d:displayname>"),
-        response("http://proxy:1/dav/ann/work/foreign.vcf", "<d:getetag>x</d:getetag>"),
+        response(f"http://127.0.0.1:8008{WORK}", "<d:displayname>Work</d:displayname>"),
+        response(f"http://proxy:1{WORK}foreign.vcf", "<d:getetag>x</d:getetag>"),
         response("%zz", "<d:getetag>x</d:getetag>"),
         response(WORK + "deep/er.vcf", "<d:getetag>x</d:getetag>"),
         response(WORK + "inner", "<d:getetag>x</d:getetag><d:resourcetype><d:collection/></d:resourcetype>"),
@@ -105,7 +105,7 @@ def test_odd_members_of_a_listing_are_passed_over() -> None:
         response(WORK + "gone.vcf", "<d:getetag/>", status="404 Not Found"),
         response("./b%20%C3%BC.vcf", '<d:getetag>"2"</d:getetag>'),
         response(
-            "http://127.0.0.1/dav/ann/work/a.vcf",
+            f"http://127.0.0.1{WORK}a.vcf",
             '<d:getetag>"1"</d:getetag><d:getcontentlength>x</d:getcontentlength>',
         ),
     )

@@ -25,9 +25,8 @@ from tests.connectors.dav.scripted import (
 from xdmigrate.contract import CHANGED_THERE, UID_TAKEN, Intent, Receipt, Refused, Stored
 from xdmigrate.errors import AccessDenied, ConnectionLost, FolderUnusable, ProtocolError, QuotaExceeded, Throttled
 from xdmigrate.formats import ical, vcard
-from xdmigrate.model import Folder, Head, Item, Kind, Sharing
+from xdmigrate.model import Folder, Head, HeldBody, Item, Kind, Sharing
 from xdmigrate_dav import bodies, preparing
-from xdmigrate_dav.bodies import Octets
 from xdmigrate_dav.preparing import own_name
 from xdmigrate_dav.settings import Scheduling
 from xdmigrate_dav.target import DavTarget
@@ -47,7 +46,7 @@ def write(
     made = target or DavTarget(server.session())
     with made.writer(folder, Intent(1, len(items), 0)) as writer:
         for ticket, data in enumerate(items):
-            writer.put(ticket, Item(Head(b"ref-%d" % ticket, len(data)), Octets(data), folder.kind), over)
+            writer.put(ticket, Item(Head(b"ref-%d" % ticket, len(data)), HeldBody(data), folder.kind), over)
         return writer.flush()
 
 

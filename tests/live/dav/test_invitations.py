@@ -13,9 +13,8 @@ from tests.connectors.dav.scripted import event
 from tests.live.dav.cyrus_dav import CyrusDav
 from xdmigrate.contract import Intent, Stored
 from xdmigrate.formats import ical
-from xdmigrate.model import Endpoint, Head, Item, Kind, Login
+from xdmigrate.model import Endpoint, Head, HeldBody, Item, Kind, Login
 from xdmigrate_dav import connector
-from xdmigrate_dav.bodies import Octets
 from xdmigrate_dav.target import DavTarget
 
 pytestmark = pytest.mark.live
@@ -32,7 +31,7 @@ def people(organizer: str, attendee: str) -> str:
 def put(target: DavTarget, data: bytes, over: Head | None = None) -> Stored:
     folder = target.create_folder(("Meetings",), Kind.CALENDAR)
     with target.writer(folder, Intent(1, 1, 0)) as writer:
-        writer.put(0, Item(Head(b"1", len(data)), Octets(data), Kind.CALENDAR), over)
+        writer.put(0, Item(Head(b"1", len(data)), HeldBody(data), Kind.CALENDAR), over)
         (receipt,) = writer.flush()
     assert isinstance(receipt, Stored), receipt
     return receipt

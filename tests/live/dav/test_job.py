@@ -13,9 +13,8 @@ from tests.live.dav.radicale import Radicale
 from tests.live.project import Answer, Project, Values, closed, secret_file
 from xdmigrate.contract import Intent, Refused
 from xdmigrate.formats import ical
-from xdmigrate.model import Endpoint, Folder, Head, Item, Kind, Login
+from xdmigrate.model import Endpoint, Folder, Head, HeldBody, Item, Kind, Login
 from xdmigrate_dav import connector
-from xdmigrate_dav.bodies import Octets
 from xdmigrate_dav.target import DavTarget
 
 pytestmark = [pytest.mark.live, pytest.mark.full]  # seven runs of the program
@@ -43,7 +42,7 @@ class Account:
         folder = self.session.create_folder((name,), kind)
         with self.session.writer(folder, Intent(1, len(items), 0)) as writer:
             for ticket, data in enumerate(items):
-                writer.put(ticket, Item(Head(b"%d" % ticket, len(data)), Octets(data), kind), over)
+                writer.put(ticket, Item(Head(b"%d" % ticket, len(data)), HeldBody(data), kind), over)
             assert not any(isinstance(receipt, Refused) for receipt in writer.flush())
 
     def items(self, name: str, kind: Kind) -> dict[str, tuple[Head, bytes]]:

@@ -12,9 +12,8 @@ from tests.live.dav.radicale import ADMIN, Radicale
 from xdmigrate.contract import CHANGED_THERE, UID_TAKEN, Intent, Receipt, Refused, Stored
 from xdmigrate.errors import FolderUnusable, LoginRejected
 from xdmigrate.formats import ical, vcard
-from xdmigrate.model import Endpoint, Folder, Head, Item, Kind, Login, Sharing
+from xdmigrate.model import Endpoint, Folder, Head, HeldBody, Item, Kind, Login, Sharing
 from xdmigrate_dav import connector, listing
-from xdmigrate_dav.bodies import Octets
 from xdmigrate_dav.notes import COLOUR, COMMENT
 from xdmigrate_dav.target import DavTarget
 
@@ -40,7 +39,7 @@ def place(request: pytest.FixtureRequest) -> Place:
 def write(target: DavTarget, folder: Folder, items: Sequence[bytes], over: Head | None = None) -> list[Receipt]:
     with target.writer(folder, Intent(1, len(items), 0)) as writer:
         for ticket, data in enumerate(items):
-            writer.put(ticket, Item(Head(b"%d" % ticket, len(data)), Octets(data), folder.kind), over)
+            writer.put(ticket, Item(Head(b"%d" % ticket, len(data)), HeldBody(data), folder.kind), over)
         return writer.flush()
 
 
