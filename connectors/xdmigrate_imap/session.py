@@ -54,6 +54,7 @@ class Session:
         """Connect and log in. Raises as `Connector.source`."""
         peer = peer_of(settings, login)
         client, capabilities = open_client(partial(WiredClient, peer=peer), settings, login, peer)
+        client.wire.rely_on_system()
         return cls(Conversation(client.wire, _literals(capabilities)), capabilities, settings.meter)
 
     @property

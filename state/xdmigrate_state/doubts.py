@@ -34,7 +34,7 @@ def add(  # noqa: PLR0917 - a row's columns
     rows = [key | {"source_id": ref, "fingerprint": updates.get(ref)} for ref in refs]
     if not rows:
         return
-    new = dialects.insert(c, doubt)
+    new = dialects.insert(c.dialect.name, doubt)
     least, greatest = ("least", "greatest") if c.dialect.name == "postgresql" else ("min", "max")
     longer = {
         "place_id": new.excluded.place_id,

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, Table, bindparam, delete, func, select, update
+from sqlalchemy import Connection, Row, Select, Table, bindparam, delete, func, select, update
 
 from xdmigrate_state import dialects
 from xdmigrate_state.packing import batched, one_line, path_levels
@@ -25,6 +25,15 @@ MAIL = "mail"
 _CHUNK = 900
 _ORDERED = 4  # bytes of an id that people read as a number, e.g. a UID
 _SHORT = re.compile(r"([0-9]{1,18})\.(?:x((?:[0-9a-f]{2})*)|([0-9a-f]{1,8}))")
+
+_REPAIRABLE = failure.c.mended_at.is_(None) & failure.c.reason.not_in(sorted(BEYOND_REPAIR))
+_OPEN = (
+    select(func.count())
+    .select_from(failure)
+    .join(folder, folder.c.id == failure.c.folder_id)
+    .where(folder.c.mailbox_id == bindparam("mailbox"), failure.c.accepted_at.is_(None))
+)
+_BEYOND_REPAIR = _OPEN.where(~(_REPAIRABLE & (folder.c.kind == MAIL)))
 
 
 def short_id(folder_id: int, source_id: bytes) -> str:
@@ -58,16 +67,13 @@ def of_mailbox(c: Connection, mailbox_id: int) -> list[FailureRow]:
 
 def count_open(c: Connection, mailbox_id: int, *, repair: bool = False) -> int:
     """How many failed items of a mailbox nobody has accepted; with `repair`, without those that may yet be repaired."""
-    wanted = select(func.count()).select_from(failure).join(folder, folder.c.id == failure.c.folder_id)
-    unaccepted = wanted.where(folder.c.mailbox_id == mailbox_id, failure.c.accepted_at.is_(None))
-    mendable = _repairable() & (folder.c.kind == MAIL)
-    return c.execute(unaccepted.where(~mendable) if repair else unaccepted).scalar_one()
+    return c.execute(_BEYOND_REPAIR if repair else _OPEN, {"mailbox": mailbox_id}).scalar_one()
 
 
 def repairable(c: Connection, folder_id: int) -> list[bytes]:
     """Source ids of what the target refused and nobody has tried to repair or accepted yet, ascending."""
     waiting = select(failure.c.source_id).where(
-        failure.c.folder_id == folder_id, _repairable(), failure.c.accepted_at.is_(None)
+        failure.c.folder_id == folder_id, _REPAIRABLE, failure.c.accepted_at.is_(None)
     )
     return list(c.execute(waiting.order_by(failure.c.source_id)).scalars())
 
@@ -79,10 +85,6 @@ def mended(c: Connection, folder_id: int, rows: Mapping[bytes, str], now: float)
         found = c.execute(select(failure.c.detail).where(mine)).scalar()
         detail = one_line(f"not repaired, {why}: {found or ''}" if why else found or "", DETAIL_LENGTH)
         c.execute(update(failure).where(mine).values(mended_at=now, detail=detail))
-
-
-def _repairable() -> ColumnElement[bool]:
-    return failure.c.mended_at.is_(None) & failure.c.reason.not_in(sorted(BEYOND_REPAIR))
 
 
 def accept(c: Connection, items: Iterable[tuple[int, bytes]], why: str, now: float) -> int:
@@ -104,7 +106,7 @@ def record(c: Connection, folder_id: int, rows: Sequence[tuple[bytes, str, str]]
     """Quarantine items (source id, reason, the server's words); one that is there counts another attempt."""
     if not rows:
         return
-    new = dialects.insert(c, failure)
+    new = dialects.insert(c.dialect.name, failure)
     again = new.on_conflict_do_update(
         index_elements=[failure.c.folder_id, failure.c.source_id],
         set_={

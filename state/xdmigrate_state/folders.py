@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, insert, select, update
 
 from xdmigrate.model import Path
 from xdmigrate_state.packing import path_levels, path_text
 from xdmigrate_state.rows import Counts, FolderRow
 from xdmigrate_state.tables import COUNTERS, folder
+
+_ONE = select(folder).where(folder.c.id == bindparam("folder"))
 
 
 def of_mailbox(c: Connection, mailbox_id: int, *, live: bool = True) -> list[FolderRow]:
@@ -29,7 +31,7 @@ def of_place(c: Connection, place_id: int) -> list[FolderRow]:
 
 def get(c: Connection, folder_id: int) -> FolderRow:
     """The folder. Raises NoResultFound when there is none."""
-    return _folder(c.execute(select(folder).where(folder.c.id == folder_id)).one())
+    return _folder(c.execute(_ONE, {"folder": folder_id}).one())
 
 
 def add(  # noqa: PLR0917 - a row's columns

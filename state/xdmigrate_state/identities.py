@@ -1,6 +1,7 @@
 """Which items of a mailbox are one object: the source's own name for the content, as a digest, by item.
 
-Filled only for sources that show one object in several folders (`Features.labels`), where no listing is held whole.
+Filled only for sources that give such names (`Features.identities`): one that shows an object in several folders, where
+no listing is held whole, and one whose messages keep their names when they are moved (RFC 8474).
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from hashlib import sha256
 from typing import Any
 
-from sqlalchemy import Connection, Select, delete, select
+from sqlalchemy import Connection, Select, delete, func, select
 
 from xdmigrate_state import dialects
 from xdmigrate_state.packing import batched
@@ -18,6 +19,7 @@ from xdmigrate_state.tables import identity, item, merged_into
 
 _CHUNK = 400
 _DIGEST_BYTES = 16
+_ALIKE = 2  # one size, and one fingerprint where one is known
 
 
 def remember(c: Connection, folder: FolderKey, mailbox_id: int, rows: Iterable[NewItem]) -> None:
@@ -28,7 +30,7 @@ def remember(c: Connection, folder: FolderKey, mailbox_id: int, rows: Iterable[N
         if row.identity
     ]
     if values:
-        c.execute(dialects.insert(c, identity).on_conflict_do_nothing(), values)
+        c.execute(dialects.insert(c.dialect.name, identity).on_conflict_do_nothing(), values)
 
 
 def forget(c: Connection, folder: FolderKey, refs: Iterable[bytes]) -> None:
@@ -44,22 +46,32 @@ def copies(
 
     An item that is gone at the source proves nothing; one that is there proves the copy that it is or relies on.
     """
-    digests = _digests(c, folder, refs)
+    names = digests(c, folder, refs)
     found: dict[bytes, Standing] = {}
-    for chunk in batched(set(digests.values()), _CHUNK):
+    for chunk in batched(set(names.values()), _CHUNK):
         same = identity.c.mailbox_id == mailbox_id, identity.c.digest.in_(chunk)
         for each in (_relied(others), _linked(folder.account_id, others)):
             found |= {digest: Standing(*standing) for digest, *standing in c.execute(each.where(*same))}
-    return {ref: found[digest] for ref, digest in digests.items() if digest in found}
+    return {ref: found[digest] for ref, digest in names.items() if digest in found}
 
 
-def _digests(c: Connection, folder: FolderKey, refs: Iterable[bytes]) -> dict[bytes, bytes]:
+def digests(c: Connection, folder: FolderKey, refs: Iterable[bytes]) -> dict[bytes, bytes]:
+    """What these items of a folder are called, by source id; those without a name are left out."""
     found: dict[bytes, bytes] = {}
     wanted = select(identity.c.source_id, identity.c.digest).where(identity.c.folder_id == folder.id)
     for chunk in batched(refs, _CHUNK):
         for ref, digest in c.execute(wanted.where(identity.c.source_id.in_(chunk))):
             found[ref] = digest
     return found
+
+
+def ambiguous(c: Connection, account_id: int, mailbox_id: int, names: Iterable[bytes]) -> bool:
+    """Whether any of these names, as digests, stands for items of several contents or sizes: then it names nothing."""
+    differing = func.count(item.c.size.distinct()) + func.count(item.c.fingerprint.distinct())
+    bearing = (item.c.folder_id == identity.c.folder_id) & (item.c.source_id == identity.c.source_id)
+    wanted = select(identity.c.digest).join(item, bearing).group_by(identity.c.digest).having(differing > _ALIKE)
+    mine = wanted.where(item.c.account_id == account_id, identity.c.mailbox_id == mailbox_id).limit(1)
+    return any(c.execute(mine.where(identity.c.digest.in_(chunk))).first() for chunk in batched(names, _CHUNK))
 
 
 def _linked(account_id: int, others: Sequence[FolderKey]) -> Select[*tuple[Any, ...]]:

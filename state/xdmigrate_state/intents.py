@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, insert, select
+from sqlalchemy import Connection, Row, bindparam, delete, insert, select
 
 from xdmigrate_state.packing import pack, unpack
 from xdmigrate_state.rows import IntentRow
 from xdmigrate_state.tables import folder, intent
+
+_OPEN = insert(intent).returning(intent.c.id)
+_CLOSE = delete(intent).where(intent.c.id == bindparam("intent"))
 
 
 def open(  # noqa: A001, PLR0917 - read as intents.open; a row's columns
@@ -41,7 +44,7 @@ def open(  # noqa: A001, PLR0917 - read as intents.open; a row's columns
         "former_refs": pack(former[1]) if former else None,
         "contents": pack(contents) if contents else None,
     }
-    return int(c.execute(insert(intent).values(values).returning(intent.c.id)).scalar_one())
+    return int(c.execute(_OPEN, values).scalar_one())
 
 
 def of_mailbox(c: Connection, mailbox_id: int) -> list[IntentRow]:
@@ -58,7 +61,7 @@ def of_place(c: Connection, place_id: int) -> list[IntentRow]:
 
 def close(c: Connection, intent_id: int) -> None:
     """The range's outcomes are in this very unit, or it was reconciled."""
-    c.execute(delete(intent).where(intent.c.id == intent_id))
+    c.execute(_CLOSE, {"intent": intent_id})
 
 
 def _intent(row: Row[*tuple[Any, ...]]) -> IntentRow:

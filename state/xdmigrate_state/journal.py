@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from functools import cache
 from hashlib import sha256
 from itertools import groupby
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, insert, select
+from sqlalchemy import Connection, Executable, Row, bindparam, func, insert, select
 
 from xdmigrate_state import dialects
 from xdmigrate_state.rows import JournalRow
@@ -26,6 +27,10 @@ _ROWS = 2_000  # read at a time
 
 Head = tuple[int, bytes]
 """Number and hash of a chain's last entry."""
+
+_CHAIN = (journal.c.plan_id == bindparam("plan")) & (journal.c.chain == bindparam("of"))
+_LAST = select(journal.c.seq, journal.c.hash).where(_CHAIN).order_by(journal.c.seq.desc()).limit(1)
+_ENTRY = insert(journal)
 
 
 def append(c: Connection, plan_id: int, chain: int, event: str, facts: dict[str, object], now: float) -> bytes:  # noqa: PLR0917 - a row's columns
@@ -45,7 +50,7 @@ def append(c: Connection, plan_id: int, chain: int, event: str, facts: dict[str,
         "previous": previous,
     }
     digest = _hash(values)
-    c.execute(insert(journal), {**values, "hash": digest})
+    c.execute(_ENTRY, {**values, "hash": digest})
     _move_head(c, plan_id, chain, (seq + 1, digest))
     return digest
 
@@ -139,12 +144,17 @@ def _lock(c: Connection, plan_id: int, chain: int) -> None:
 
 
 def _last(c: Connection, plan_id: int, chain: int) -> Head:
-    mine = select(journal.c.seq, journal.c.hash).where(journal.c.plan_id == plan_id, journal.c.chain == chain)
-    row = c.execute(mine.order_by(journal.c.seq.desc()).limit(1)).one_or_none()
+    row = c.execute(_LAST, {"plan": plan_id, "of": chain}).one_or_none()
     return (0, b"") if row is None else (int(row.seq), bytes(row.hash))
 
 
 def _move_head(c: Connection, plan_id: int, chain: int, head: Head) -> None:
-    new = dialects.insert(c, heads).values(plan_id=plan_id, chain=chain, seq=head[0], hash=head[1])
+    values = {"plan_id": plan_id, "chain": chain, "seq": head[0], "hash": head[1]}
+    c.execute(_moving(c.dialect.name), values)
+
+
+@cache
+def _moving(dialect: str) -> Executable:
+    new = dialects.insert(dialect, heads)
     moved = {"seq": new.excluded.seq, "hash": new.excluded.hash}
-    c.execute(new.on_conflict_do_update(index_elements=[heads.c.plan_id, heads.c.chain], set_=moved))
+    return new.on_conflict_do_update(index_elements=[heads.c.plan_id, heads.c.chain], set_=moved)

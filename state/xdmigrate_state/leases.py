@@ -5,10 +5,12 @@ A worker that was frozen or cut off meanwhile finds another epoch, and commits n
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, or_, select, update
+from sqlalchemy import Connection, bindparam, or_, select, update
 
 from xdmigrate.errors import LeaseLost
 from xdmigrate_state.tables import account
+
+_EPOCH = select(account.c.epoch).where(account.c.id == bindparam("account")).with_for_update(read=True)
 
 
 def take(c: Connection, account_id: int, owner: str, seconds: float, now: float, *, force: bool = False) -> int:
@@ -37,8 +39,7 @@ def check(c: Connection, account_id: int, epoch: int) -> None:
 
     On PostgreSQL the row is share-locked, so that a take-over waits for this unit's commit or is seen here.
     """
-    current = select(account.c.epoch).where(account.c.id == account_id).with_for_update(read=True)
-    if c.execute(current).scalar() != epoch:
+    if c.execute(_EPOCH, {"account": account_id}).scalar() != epoch:
         raise _lost(c, account_id)
 
 

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, func, select
+from sqlalchemy import Connection, Row, Select, bindparam, func, select
 
 from xdmigrate.model import Outcome
 from xdmigrate_state import words
@@ -22,6 +22,12 @@ _GONE_AND_KNOWN = (
     & item.c.gone
     & item.c.target_id.is_not(None)
     & item.c.fingerprint.is_not(None)
+)
+_CLAIMS = (
+    select(item.c.target_id)
+    .where(item.c.account_id == bindparam("account"), item.c.place_id == bindparam("place"))
+    .where(item.c.target_id >= bindparam("floor"))
+    .order_by(item.c.target_id)
 )
 _UNCOPIED = (item.c.outcome == int(Outcome.PENDING)) & item.c.target_id.is_(None)
 
@@ -68,10 +74,8 @@ def by_refs(c: Connection, folder: FolderKey, refs: Iterable[bytes]) -> dict[byt
 
 def claims(c: Connection, account_id: int, place_id: int, floor: bytes = b"") -> list[bytes]:
     """The target ids >= `floor` of a place that belong to a source item, ascending."""
-    wanted = select(item.c.target_id).where(
-        item.c.account_id == account_id, item.c.place_id == place_id, item.c.target_id >= floor
-    )
-    return [ref for ref in c.execute(wanted.order_by(item.c.target_id)).scalars() if ref is not None]
+    wanted = {"account": account_id, "place": place_id, "floor": floor}
+    return [ref for ref in c.execute(_CLAIMS, wanted).scalars() if ref is not None]
 
 
 def by_targets(c: Connection, account_id: int, place_id: int, after: bytes = b"", limit: int = 5000) -> list[ItemRow]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, TypedDict, Unpack
 
-from sqlalchemy import Connection, Row, Select, delete, exists, insert, or_, select
+from sqlalchemy import Connection, Row, bindparam, delete, exists, insert, or_, select
 from sqlalchemy import update as sql_update
 
 from xdmigrate.errors import GuardRefused
@@ -34,6 +34,11 @@ PLANNED = "planned"
 
 TEXT_LENGTH = 500
 """Characters of an error that are kept with a mailbox."""
+
+_MINE = mailbox.c.id == bindparam("mailbox")
+_ROWS = select(mailbox, account.c.system).join(account, account.c.id == mailbox.c.account_id)
+_ONE = _ROWS.where(_MINE)
+_PROGRESSED = sql_update(mailbox).where(_MINE, mailbox.c.retries != 0).values(retries=0)
 
 
 class MailboxChange(TypedDict, total=False):
@@ -78,12 +83,12 @@ def upsert(c: Connection, plan_id: int, planned: Sequence[MailboxSpec]) -> list[
 
 def all(c: Connection, plan_id: int) -> list[MailboxRow]:  # noqa: A001 - read as mailboxes.all
     """Every mailbox of the plan, by id; those that the plan no longer lists are not `listed`."""
-    return [_mailbox(row) for row in c.execute(_rows().where(mailbox.c.plan_id == plan_id).order_by(mailbox.c.id))]
+    return [_mailbox(row) for row in c.execute(_ROWS.where(mailbox.c.plan_id == plan_id).order_by(mailbox.c.id))]
 
 
 def get(c: Connection, mailbox_id: int) -> MailboxRow:
     """The mailbox. Raises NoResultFound when there is none."""
-    return _mailbox(c.execute(_rows().where(mailbox.c.id == mailbox_id)).one())
+    return _mailbox(c.execute(_ONE, {"mailbox": mailbox_id}).one())
 
 
 def update(c: Connection, mailbox_id: int, **columns: Unpack[MailboxChange]) -> None:
@@ -128,7 +133,7 @@ def failed_attempt(c: Connection, mailbox_id: int) -> int:
 
 def progressed(c: Connection, mailbox_id: int) -> None:
     """Something was achieved: failed attempts are counted anew."""
-    c.execute(sql_update(mailbox).where(mailbox.c.id == mailbox_id, mailbox.c.retries != 0).values(retries=0))
+    c.execute(_PROGRESSED, {"mailbox": mailbox_id})
 
 
 def rename(c: Connection, mailbox_id: int, source: str, target: str) -> None:
@@ -216,10 +221,6 @@ def _refresh(c: Connection, row: MailboxRow, spec: MailboxSpec) -> None:
 
 def _key(spec: MailboxSpec) -> tuple[str, str, Path]:
     return spec.source, spec.target, spec.into
-
-
-def _rows() -> Select[*tuple[Any, ...]]:
-    return select(mailbox, account.c.system).join(account, account.c.id == mailbox.c.account_id)
 
 
 def _mailbox(row: Row[*tuple[Any, ...]]) -> MailboxRow:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert, or_, select, update
+from sqlalchemy import Connection, Row, bindparam, insert, or_, select, update
 
 from xdmigrate.model import Path
 from xdmigrate_state.packing import pack, path_levels, path_text, unpack
@@ -13,6 +13,10 @@ from xdmigrate_state.rows import PlaceRow
 from xdmigrate_state.tables import place
 
 _COLUMNS = [column for column in place.c if column is not place.c.baseline_ids]  # that one may be large
+
+_MINE = place.c.id == bindparam("place")
+_ONE = select(*_COLUMNS).where(_MINE)
+_ADVANCE = update(place).where(_MINE, place.c.next_id < bindparam("beyond")).values(next_id=bindparam("beyond"))
 
 
 def find(c: Connection, account_id: int, path: Path, validity: int, *, kind: str) -> PlaceRow | None:
@@ -45,7 +49,7 @@ def of_account(c: Connection, account_id: int) -> list[PlaceRow]:
 
 def get(c: Connection, place_id: int) -> PlaceRow:
     """The place. Raises NoResultFound when there is none."""
-    return _place(c.execute(select(*_COLUMNS).where(place.c.id == place_id)).one())
+    return _place(c.execute(_ONE, {"place": place_id}).one())
 
 
 def add(  # noqa: PLR0917 - a row's columns
@@ -82,7 +86,7 @@ def baseline(c: Connection, place_id: int) -> frozenset[bytes]:
 
 def advance(c: Connection, place_id: int, next_id: bytes) -> None:
     """Raise the lower bound of the next id; a lower one changes nothing."""
-    c.execute(update(place).where(place.c.id == place_id, place.c.next_id < next_id).values(next_id=next_id))
+    c.execute(_ADVANCE, {"place": place_id, "beyond": next_id})
 
 
 def unproved(c: Connection, place_id: int, floor: bytes) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, insert, select, update
 
 from xdmigrate.errors import GuardRefused
 from xdmigrate_state.rows import PlanRow
@@ -13,6 +13,8 @@ from xdmigrate_state.tables import plan
 
 DRAFT = "draft"
 """The stage of a plan that has just been saved for the first time."""
+
+_PAUSED = select(plan.c.paused).where(plan.c.id == bindparam("plan"))
 
 
 def find(c: Connection, name: str) -> PlanRow | None:
@@ -50,7 +52,7 @@ def set_stage(c: Connection, plan_id: int, stage: str) -> None:
 
 def is_paused(c: Connection, plan_id: int) -> bool:
     """Whether a person has paused the whole plan."""
-    return bool(c.execute(select(plan.c.paused).where(plan.c.id == plan_id)).scalar_one())
+    return bool(c.execute(_PAUSED, {"plan": plan_id}).scalar_one())
 
 
 def set_paused(c: Connection, plan_id: int, paused: bool) -> None:  # noqa: FBT001 - the value is the sentence

@@ -78,7 +78,7 @@ def _add(c: Connection, known: _Known, missing: list[str]) -> None:
     # In sorted order, and keeping what another process added meanwhile: two writers wait, they do not collide.
     known.fresh = True
     rows = [{"digest": _digest(text), "text": text} for text in missing]
-    c.execute(dialects.insert(c, word).on_conflict_do_nothing(), rows)
+    c.execute(dialects.insert(c.dialect.name, word).on_conflict_do_nothing(), rows)
     _find(c, known, missing)
 
 

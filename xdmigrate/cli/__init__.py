@@ -5,7 +5,9 @@ from __future__ import annotations
 
 def main() -> None:
     """Run the program; ends the process with its exit code."""
-    from xdmigrate.cli import streams
+    from xdmigrate.cli import memory, streams
+
+    memory.prepare()
     from xdmigrate.cli.app import app
 
     streams.prepare()

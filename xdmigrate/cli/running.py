@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 
+from xdmigrate.cli import memory
 from xdmigrate.cli.applying import policy
 from xdmigrate.cli.lending import SpareConnections
 from xdmigrate.engine.context import Context, Leg, StopClock
@@ -84,6 +85,7 @@ def run(bench: Bench, wish: Wish) -> RunResult:
         secrets=Secrets(bench.systems.mark, bench.systems.forget),
         workers=bench.systems.workers(),
     )
+    memory.settle()
     result = runner.run()
     bench.db.write(lambda c: move_on(c, bench.plan.name, time.time()))
     return result

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import socket
+from collections.abc import Iterator
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -114,3 +117,39 @@ def test_where_nothing_gathers_small_pieces_are_joined_and_large_ones_are_not_co
     sock.send = lambda data: sizes.append(len(data)) or len(data)  # type: ignore[func-returns-value, method-assign]
     Wire(sock, PEER).send_all([b"a" * 10, b"b" * 20, b"c" * 70_000, b"d"])  # type: ignore[arg-type]
     assert sizes == [30, 70_000, 1]
+
+
+@pytest.fixture
+def patient() -> Iterator[tuple[Wire, socket.socket]]:
+    """A wire whose times the system keeps, and the other end of its connection."""
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        reader = Wire(ours, PEER)
+        reader.idle = 0.05
+        reader.rely_on_system()
+        yield reader, theirs
+
+
+def test_a_silent_server_is_lost_when_the_system_keeps_the_time(patient: tuple[Wire, socket.socket]) -> None:
+    reader, theirs = patient
+    theirs.sendall(b"x1 O")
+    with pytest.raises(ConnectionLost, match="no answer"):
+        reader.line()
+    assert not reader.is_open
+
+
+def test_a_server_that_takes_nothing_is_lost_when_the_system_keeps_the_time(
+    patient: tuple[Wire, socket.socket],
+) -> None:
+    reader, _theirs = patient
+    with pytest.raises(ConnectionLost, match="no answer"):
+        reader.send_all([bytes(1 << 24)])
+
+
+def test_a_look_never_waits_when_the_system_keeps_the_time(patient: tuple[Wire, socket.socket]) -> None:
+    reader, theirs = patient
+    assert not reader.arrived(urgent=True)
+    theirs.sendall(b"x1 OK\r\n")
+    assert reader.arrived(urgent=True)
+    assert reader.line() == b"x1 OK"
+    assert reader.is_open
