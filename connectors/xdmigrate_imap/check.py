@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from math import ceil
 
 from xdmigrate.contract import Finding
 from xdmigrate.errors import MailboxError
 from xdmigrate.model import Folder, Login
-from xdmigrate_imap import inventory, limits, listing, tokens
+from xdmigrate_imap import gmail, inventory, limits, listing, naming, tokens
 from xdmigrate_imap.conversation import Literals
 from xdmigrate_imap.quota import Quota
 from xdmigrate_imap.session import Session
@@ -56,6 +57,7 @@ def findings(session: Session, login: Login, *, writable: bool) -> list[Finding]
         *_capabilities(session, writable=writable),
         *_rights(session, inbox, writable=writable),
         *_room(quota, writable=writable),
+        *_daily(session, quota, writable=writable),
         *(_size_limit(session) if writable else ()),
         *_left_out(session),
         *(() if writable else inventory.of_source(session, quota)),
@@ -126,6 +128,18 @@ def _room(quota: Quota, *, writable: bool) -> Iterator[Finding]:
         yield Finding("room", ok=True, text=f"{quota.room} bytes free", amount=quota.room)
 
 
+def _daily(session: Session, quota: Quota, *, writable: bool) -> Iterator[Finding]:
+    """Gmail never tells of this limit before it is used up."""
+    if not gmail.has_labels(session):
+        return
+    if writable:
+        yield Finding("quota", ok=True, text=f"Gmail takes about {gmail.DAILY_IN} bytes a day")
+        return
+    days = ceil((quota.used or 0) / gmail.DAILY_OUT)
+    remedy = f"begin {days} days before the mailbox is needed; what is left goes on by itself" if days > 1 else ""
+    yield Finding("quota", ok=True, text=f"Gmail gives about {gmail.DAILY_OUT} bytes a day", remedy=remedy)
+
+
 def _size_limit(session: Session) -> Iterator[Finding]:
     limit = limits.of_mailbox(session, b"INBOX")
     text = f"messages up to {limit} bytes" if limit is not None else "not told; found out when a message is refused"
@@ -134,6 +148,9 @@ def _size_limit(session: Session) -> Iterator[Finding]:
 
 def _left_out(session: Session) -> Iterator[Finding]:
     """Shared folders and other users' are no part of the account."""
-    count = listing.foreign_names(session)
-    if count:
-        yield Finding("rights", ok=True, text=f"{count} folders of other users or shared ones are left out")
+    names = [session.peer.clean(naming.show(name)) for name in listing.foreign(session)]
+    if names:
+        told = ", ".join(names[: inventory.NAMED]) + (", …" if len(names) > inventory.NAMED else "")
+        yield Finding(
+            "rights", ok=True, text=f"{len(names)} folders of other users or shared ones are left out: {told}"
+        )

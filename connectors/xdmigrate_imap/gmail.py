@@ -14,6 +14,9 @@ EXTENSION = "X-GM-EXT-1"
 SIZE_LIMIT = 35_651_584
 """Octets of the largest message that Gmail takes, where it does not say so itself (RFC 7889)."""
 
+DAILY_OUT, DAILY_IN = 2_500_000_000, 500_000_000
+"""Octets that an account may read and write in a day by IMAP, as Google tells administrators."""
+
 USES = {
     b"\\allmail": b"\\all",
     b"\\spam": b"\\junk",

@@ -18,6 +18,9 @@ from xdmigrate_imap.tokens import Data, Malformed, Value
 _ROLES = {role.value.lower().encode(): role for role in Role if role is not Role.INBOX}
 _UNSELECTABLE = {b"\\noselect", b"\\nonexistent"}
 
+MOST_PREFIXES = 8
+"""Namespaces of others that are asked for what is in them."""
+
 
 @dataclass(frozen=True, slots=True)
 class Listed:
@@ -42,14 +45,19 @@ class Listed:
         return not self.attributes & _UNSELECTABLE
 
 
-def folders(session: Session) -> list[Folder]:
-    """All personal folders with status. One that tells no status stays in the list: reading it will say why."""
-    return [folder for folder, _ in _listing(session)[0]]
+def foreign(session: Session) -> list[bytes]:
+    """Names of the folders that belong to other users or to all, and are therefore left out.
 
-
-def foreign_names(session: Session) -> int:
-    """How many folders are listed that belong to other users or to all, and are therefore left out."""
-    return _listing(session)[1]
+    They are asked for by their prefixes, too: not every server lists them with the account's own.
+    """
+    session.close_folder()
+    prefixes = [prefix for prefix in session.names.foreign if prefix][:MOST_PREFIXES]
+    commands = [(b"LIST", b'""', astring(prefix + b"*")) for prefix in (b"", *prefixes)]
+    replies = session.conversation.execute_many(commands)
+    session.must(replies[0].status, "list the folders")
+    with session.parsing():
+        listed = [Listed.of(data) for reply in replies for data in reply.named(b"LIST")]
+    return sorted({each.name for each in listed if each.selectable and not session.names.is_personal(each.name)})
 
 
 def status(session: Session, folder: Folder) -> Folder:
@@ -94,7 +102,8 @@ def choose(session: Session, name: bytes, reply: Reply) -> Folder | None:
     return _folder(session, exact[0], set()) if exact and exact[0].selectable else None
 
 
-def _listing(session: Session) -> tuple[list[tuple[Folder, Listed]], int]:
+def folders(session: Session) -> list[Folder]:
+    """All personal folders with status. One that tells no status stays in the list: reading it will say why."""
     session.close_folder()
     reply, subscribed = _list(session)
     with session.parsing():
@@ -113,9 +122,7 @@ def _listing(session: Session) -> tuple[list[tuple[Folder, Listed]], int]:
         statuses = {name: {**ids.get(name, {}), **told} for name, told in statuses.items()}
     with session.parsing():
         found = [(_folder(session, each, subscribed), each) for each in mine]
-        return [(_with_status(f, statuses.get(_key(each.name), {})), each) for f, each in found], len(listed) - len(
-            mine
-        )
+        return [_with_status(folder, statuses.get(_key(each.name), {})) for folder, each in found]
 
 
 def _list(session: Session) -> tuple[Reply, set[bytes]]:

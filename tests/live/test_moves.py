@@ -11,6 +11,7 @@ from random import Random
 import pytest
 
 from tests.conftest import FULL, Pair
+from tests.live.cyrus import Cyrus
 from tests.live.dovecot import Dovecot
 from tests.live.dovecot_conf import Settings, capabilities_without
 from tests.live.project import Project, between, closed, open_ranges, within
@@ -107,3 +108,27 @@ def test_killed_while_messages_are_moved(
     assert inside
     assert said(new, user, b"MOVE")
     assert not said(new, user, b"APPEND")
+
+
+@pytest.mark.full
+def test_cyrus_names_its_messages_so_that_none_is_read_to_follow_it(
+    cyrus_server: Cyrus, dovecot_pair: Pair, new_user: Accounts, tmp_path: Path
+) -> None:
+    """EMAILID (RFC 8474)."""
+    old, new, user = cyrus_server, dovecot_pair.new, new_user()
+    inbox, kept = old.native("INBOX"), old.native("Kept")
+    load(*old.access(user), {inbox: mails(30), kept: mails(1)})
+    project = between(old, new, tmp_path, user)
+    assert project.run("sync").exit == 0
+    with session(*old.access(user)) as client:
+        client.select(inbox)
+        assert client.uid("MOVE", "1:12", quoted(kept))[0] == "OK"
+    old.record(user)
+    assert project.run("sync").exit == 0
+    assert b"EMAILID" in old.recorded(user)
+    assert b"BODY.PEEK[]" not in old.recorded(user)
+    assert {name: len(messages) for name, messages in dump(*new.access(user)).items() if messages} == {
+        "INBOX": 18,
+        "Kept": 13,
+    }
+    assert project.run("verify", "--full").facts["verdict"] == "pass"

@@ -61,7 +61,7 @@ def merge(work: Work, pair: Pair) -> Iterator[None]:
 
 def remember(work: Work, c: Connection, row: FolderRow, new: Iterable[NewItem]) -> None:
     """Keep what the source calls these objects, inside the checkpoint that adds them to the ledger."""
-    if work.source.features.labels:
+    if work.source.features.identities:
         identities.remember(c, row, work.mailbox.id, new)
 
 

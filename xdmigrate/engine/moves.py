@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
@@ -13,6 +14,9 @@ from xdmigrate.engine.match import Look, pair_alike, pair_equals
 from xdmigrate.engine.proof import Proof, ReadPrints, Sent
 from xdmigrate.model import FlagChange, Head, Kind
 from xdmigrate_state.rows import ItemRow
+
+ROUGHLY = 4096
+"""Octets, beside a quarter, by which an estimated size may be wrong; what is further off is copied again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +61,18 @@ def candidates(gone: Iterable[ItemRow], to_place: int, doubtful: AbstractSet[tup
     known = [row for row in gone if row.fingerprint is not None and row.place_id is not None]
     free = [row for row in known if (row.folder_id, row.source_id) not in doubtful]
     return sorted(free, key=lambda row: row.place_id != to_place)
+
+
+def near(some: Iterable[int], others: Iterable[int]) -> set[int]:
+    """Those of some sizes that another one may stand for, where sizes are only estimated."""
+    ordered = sorted(others)
+
+    def close(size: int) -> bool:
+        off = size // 4 + ROUGHLY
+        at = bisect_left(ordered, size - off)
+        return at < len(ordered) and ordered[at] <= size + off
+
+    return {size for size in some if close(size)}
 
 
 def pair_moves(arrived: Collection[Arrival], copies: Sequence[Copy], kind: Kind | str = Kind.MAIL) -> list[Move]:

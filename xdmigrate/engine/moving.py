@@ -12,23 +12,30 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import datetime
 from functools import partial
 
 from sqlalchemy import Connection
 
+from xdmigrate.engine.arrivals import arrived_in, date_of
 from xdmigrate.engine.closing import DOUBTFUL_PASSES, next_id, unclaimed
 from xdmigrate.engine.copying import RANGE_ITEMS
 from xdmigrate.engine.elsewhere import Unkept, moved_on
-from xdmigrate.engine.fingerprints import print_of, prints
-from xdmigrate.engine.moves import Arrival, Copy, Move, by_origin, candidates, flag_changes, pair_moves, prove_moves
-from xdmigrate.engine.objects import loads
-from xdmigrate.engine.ours import as_sized, unchanged_copies
-from xdmigrate.engine.proof import Proof, Sent
-from xdmigrate.engine.reading import read_each
+from xdmigrate.engine.fingerprints import prints
+from xdmigrate.engine.moves import (
+    Copy,
+    Move,
+    by_origin,
+    candidates,
+    flag_changes,
+    near,
+    pair_moves,
+    prove_moves,
+)
+from xdmigrate.engine.ours import as_sized, as_written, estimated, untouched
+from xdmigrate.engine.proof import Proof
 from xdmigrate.engine.work import Pair, Work
-from xdmigrate.errors import AccessDenied, FolderUnusable, ItemRefused
-from xdmigrate.model import Folder, Head, Item, Kind, Outcome, Path
+from xdmigrate.errors import AccessDenied, FolderUnusable
+from xdmigrate.model import Folder, Head, Kind, Outcome, Path
 from xdmigrate_state import doubts, intents, ledger, merges, places
 from xdmigrate_state.rows import FolderIds, FolderRow, ItemRow, PlaceRow, Settled
 
@@ -41,6 +48,8 @@ class Left:
     doubtful: frozenset[tuple[int, bytes]]
     shown: list[Folder] = field(default_factory=list)  # the target's folders, listed when a copy is looked for
     origins: dict[int, Folder] = field(default_factory=dict)  # the target folders looked into, by place
+    estimates: bool | None = None  # whether the source only estimates sizes, once somebody asked
+    guessed: set[int] = field(default_factory=set)  # places of which the target only estimates sizes
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +61,7 @@ class MoveRange:
     target: Folder
     origin: Folder
     moves: list[Move]
+    sized: bool  # sizes prove something on the target
 
 
 Moved = tuple[Move, bytes]
@@ -86,17 +96,20 @@ def _follow_into(work: Work, pair: Pair, left: Left) -> Iterator[None]:
     """One destination: nothing is read unless sizes agree and the target holds copies that nobody touched."""
     free = _movable(work, pair, left)
     sizes = {copy.row.size for copy in free} if work.sized(pair.folder.kind) or not free else None
+    if sizes and left.estimates:
+        sizes = near(work.read(partial(ledger.pending_sizes, folder=pair.row)), sizes)
     rows = work.read(lambda c: ledger.uncopied(c, pair.row, sizes))
     for start in range(0, len(rows), RANGE_ITEMS):
-        arrived = list(_arrived(work, pair, rows[start : start + RANGE_ITEMS]))
+        arrived = list(arrived_in(work, pair, rows[start : start + RANGE_ITEMS], free))
         moves = pair_moves(arrived, free, pair.folder.kind)
         taken = {(move.former.folder_id, move.former.source_id) for move in moves}
         free = [copy for copy in free if (copy.row.folder_id, copy.row.source_id) not in taken]
         yield
         for some in by_origin(moves, RANGE_ITEMS):
             if pair.place is not None and pair.target is not None:
-                origin = left.origins[some[0].former.place_id or 0]
-                _follow(work, MoveRange(pair, pair.place, pair.target, origin, some))
+                place_id = some[0].former.place_id or 0
+                sized = work.sized(pair.folder.kind) and place_id not in left.guessed
+                _follow(work, MoveRange(pair, pair.place, pair.target, left.origins[place_id], some, sized))
             yield
 
 
@@ -108,8 +121,10 @@ def _movable(work: Work, pair: Pair, left: Left) -> list[Copy]:
     pending = set(work.read(partial(ledger.pending_sizes, folder=pair.row)))
     sized = work.sized(pair.folder.kind)
     gone: list[ItemRow] = []
+    if sized and pending and left.estimates is None:
+        left.estimates = _estimates(work, pair, min(pending))
     for key, sizes in left.sizes.items():
-        alike = sizes & pending if sized else pending
+        alike = _alike(sizes, pending, left) if sized else pending
         if alike:
             gone += work.read(partial(ledger.gone_by_size, folder=key, sizes=alike if sized else None))
     by_place: dict[int, list[ItemRow]] = {}
@@ -119,6 +134,18 @@ def _movable(work: Work, pair: Pair, left: Left) -> list[Copy]:
             continue
         by_place.setdefault(row.place_id or 0, []).append(row)
     return [copy for place_id, rows in by_place.items() for copy in _as_we_left_them(work, pair, place_id, rows, left)]
+
+
+def _alike(sizes: set[int], pending: set[int], left: Left) -> set[int]:
+    return near(sizes, pending) if left.estimates else sizes & pending
+
+
+def _estimates(work: Work, pair: Pair, size: int) -> bool:
+    """Whether a body has another size than was listed. A source with mod-sequences knows its messages well enough."""
+    if work.source.features.deltas:
+        return False
+    rows = work.read(lambda c: ledger.uncopied(c, pair.row, {size}))[:1]
+    return any(held.size != size for _, held in prints(work.source, pair.folder, [row.source_id for row in rows]))
 
 
 def _as_we_left_them(work: Work, pair: Pair, place_id: int, rows: Sequence[ItemRow], left: Left) -> list[Copy]:
@@ -132,12 +159,17 @@ def _as_we_left_them(work: Work, pair: Pair, place_id: int, rows: Sequence[ItemR
     with suppress(FolderUnusable):  # one that cannot be opened gives nothing away
         there = {head.ref: head for head in work.target.look_up(folder, _copies(rows))}
     kind = pair.folder.kind
+    sized = work.sized(kind)
+    if sized and estimated(work, folder, rows, there):
+        left.guessed.add(place_id)
+        sized = False
     if pair.place is not None and pair.place.id == place_id and kind is Kind.MAIL:
-        kept = {*as_sized(rows, there, sized=work.sized(kind))}
+        kept = {*as_sized(rows, there, sized=sized)}
     else:
-        kept = {*unchanged_copies(work, kind, rows, there)} - work.read(lambda c: merges.relied_on(c, place_id, there))
+        mine = untouched(rows, there, sized=sized) if kind is Kind.MAIL else as_written(rows, there)
+        kept = {*mine} - work.read(lambda c: merges.relied_on(c, place_id, there))
     found = [(row, there[row.target_id]) for row in rows if row.target_id in kept]
-    return [Copy(row, _date(work, head)) for row, head in found]
+    return [Copy(row, date_of(work, head)) for row, head in found]
 
 
 def _origin(work: Work, place_id: int, shown: Iterable[Folder]) -> Folder | None:
@@ -149,31 +181,6 @@ def _origin(work: Work, place_id: int, shown: Iterable[Folder]) -> Folder | None
 
 def _copies(rows: Iterable[ItemRow]) -> list[bytes]:
     return [row.target_id for row in rows if row.target_id is not None]
-
-
-def _arrived(work: Work, pair: Pair, rows: Sequence[ItemRow]) -> Iterator[Arrival]:
-    """What these pending items hold, and their flags now; those that are gone or unreadable are left out."""
-    if pair.folder.kind is not Kind.MAIL:
-        yield from _arrived_objects(work, pair, [row.source_id for row in rows])
-        return
-    for item in read_each(work.source, pair.folder, [row.source_id for row in rows]):
-        if isinstance(item, Item):
-            with suppress(ItemRefused):
-                sent = Sent(item.head.ref, print_of(item.body), item.head.flags)
-                yield Arrival(sent, _date(work, item.head))
-
-
-def _arrived_objects(work: Work, pair: Pair, refs: Sequence[bytes]) -> Iterator[Arrival]:
-    for load in loads(work.source, pair.folder, refs):
-        work.shelf.keep(pair.row.id, load)
-        for held in load.items:
-            head = held.item.head
-            yield Arrival(Sent(head.ref, held.content, head.flags, version=head.version), None)
-
-
-def _date(work: Work, head: Head) -> datetime | None:
-    """Only messages have a date of their own."""
-    return head.date if work.target.features.dates and Kind.MAIL in work.kinds else None
 
 
 def still_there(work: Work, formers: Iterable[ItemRow], shown: Mapping[Path, Folder]) -> set[tuple[int, bytes]]:
@@ -216,8 +223,8 @@ def _move(work: Work, span: MoveRange) -> None:
         told = work.target.move(span.origin, [move.old for move in span.moves], span.target)
     gained = unclaimed(work, span.place, span.target, span.place.next_id)
     stayed = {head.ref for head in work.target.look_up(span.origin, [move.old for move in span.moves])}
-    sized = work.sized(span.pair.folder.kind)
-    proof = prove_moves(span.moves, told, gained, lambda refs: prints(work.target, span.target, refs), sized=sized)
+    read = partial(prints, work.target, span.target)
+    proof = prove_moves(span.moves, told, gained, read, sized=span.sized)
     _believe_moved_on(work, span, told, stayed, proof)
     moved = [(span.moves[ticket], ref) for ticket, ref in sorted(proof.stored.items())]
     _carry_flags(work, span, moved)

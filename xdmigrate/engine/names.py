@@ -16,8 +16,8 @@ from hashlib import sha256
 from xdmigrate.contract import Features
 from xdmigrate.model import Folder, Path, Role
 
-STAND_IN = "_"
-"""Replaces a character that the target cannot have in a name."""
+STAND_IN, SECOND = "_", "-"
+"""Replaces a character that the target cannot have in a name; the second one where the first is the separator."""
 
 NEVER_BY_ROLE = {Role.INBOX, Role.ALL, Role.FLAGGED, Role.IMPORTANT}
 """INBOX is matched by its name; the others are views, not places to copy into."""
@@ -39,6 +39,10 @@ class Rules:
     name_limit: int = 0
     rename: Mapping[str, str] | None = None  # plan: "Old/Path" -> "New/Path"
     into: Path = ()  # everything goes below this folder
+
+    @property
+    def stand_in(self) -> str:
+        return SECOND if STAND_IN in self.delimiter else STAND_IN
 
     @classmethod
     def of(cls, features: Features, rename: Mapping[str, str], into: Path) -> Rules:
@@ -68,7 +72,7 @@ def place_folders(
         chosen = _by_role(folder, roles, used)
         if chosen is None:
             taken = used if folder.path == _INBOX else used | {folded(_INBOX)}
-            chosen = _first_allowed(_shapes(folder.path, placed, rules), taken, refused)
+            chosen = _first_allowed(_shapes(folder.path, placed, rules), taken, refused, rules.name_limit)
             chosen = spelt.get(chosen) or spelt.get(folded(chosen), chosen)  # the target's spelling of what it has
         used.add(folded(chosen))
         placed[folder.path] = chosen
@@ -107,6 +111,9 @@ def _shapes(path: Path, placed: Mapping[Path, Path], rules: Rules) -> Iterator[P
     for shape in (_short, _tame, _plain):
         yield above + tuple(_level(shape(_level(level, rules)), rules) for level in own)
     yield (*rules.into, _level(_plain(STAND_IN.join(path)), rules))  # too deep
+    plain = above + tuple(_level(_plain(_level(level, rules)), rules) for level in own)
+    for number in (2, 3, 4):  # as many kinds may share a name where the target keeps all kinds in one place
+        yield (*plain[:-1], _numbered(plain[-1], number, rules.name_limit))
 
 
 def _parent(path: Path, placed: Mapping[Path, Path], rules: Rules) -> tuple[Path, Path]:
@@ -117,35 +124,40 @@ def _parent(path: Path, placed: Mapping[Path, Path], rules: Rules) -> tuple[Path
     return rules.into, path
 
 
-def _first_allowed(shapes: Iterable[Path], used: AbstractSet[Path], refused: AbstractSet[Path]) -> Path:
+def _first_allowed(shapes: Iterable[Path], used: AbstractSet[Path], refused: AbstractSet[Path], limit: int) -> Path:
     found: Path = ()
     for shape in shapes:
-        found = _free(shape, used)
+        found = _free(shape, used, limit)
         if found not in refused:
             break
     return found  # when all are refused, creating the last one will say why
 
 
-def _free(path: Path, used: AbstractSet[Path]) -> Path:
+def _free(path: Path, used: AbstractSet[Path], limit: int) -> Path:
     if folded(path) not in used:
         return path
     number = 2
-    while folded(numbered := (*path[:-1], f"{path[-1]} ({number})")) in used:
+    while folded(numbered := (*path[:-1], _numbered(path[-1], number, limit))) in used:
         number += 1
     return numbered
+
+
+def _numbered(level: str, number: int, limit: int) -> str:
+    tail = f" ({number})"
+    return (_cut(level, limit - len(tail)) if limit else level) + tail
 
 
 def _level(level: str, rules: Rules) -> str:
     """One hierarchy level as the target's declared features allow it; "." and ".." are nobody's folders."""
     level = level.removeprefix(_UNREADABLE)
-    clean = _replaced(level, lambda char: _forbidden(char, rules))
+    clean = _replaced(level, lambda char: _forbidden(char, rules), rules.stand_in)
     if clean in (".", ".."):
-        clean = STAND_IN * len(clean)
+        clean = rules.stand_in * len(clean)
     return _cut(clean, rules.name_limit) if rules.name_limit else clean
 
 
 def _forbidden(char: str, rules: Rules) -> bool:
-    return char in (rules.delimiter, _UNREADABLE) or unicodedata.category(char) in ("Cc", "Cs")
+    return char in rules.delimiter or char == _UNREADABLE or unicodedata.category(char) in ("Cc", "Cs")
 
 
 def _short(level: str) -> str:
@@ -170,8 +182,8 @@ def _is_wild(char: str) -> bool:
     return not (char.isalnum() or char in _HARMLESS or unicodedata.category(char) in ("Mn", "Mc"))
 
 
-def _replaced(text: str, wild: Callable[[str], bool]) -> str:
-    return "".join(STAND_IN if wild(char) else char for char in text) or STAND_IN
+def _replaced(text: str, wild: Callable[[str], bool], stand_in: str = STAND_IN) -> str:
+    return "".join(stand_in if wild(char) else char for char in text) or stand_in
 
 
 def _cut(level: str, limit: int) -> str:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
+from xdmigrate.engine.fingerprints import prints
+from xdmigrate.engine.moves import content
 from xdmigrate.engine.work import Work
-from xdmigrate.model import Head, Kind
+from xdmigrate.model import Folder, Head, Kind
 from xdmigrate_state.rows import ItemRow
 
 
@@ -35,3 +37,22 @@ def unchanged_copies(work: Work, kind: Kind | str, rows: Sequence[ItemRow], ther
     if kind == Kind.MAIL:
         return untouched(rows, there, sized=work.sized(kind))
     return as_written(rows, there)
+
+
+def estimated(work: Work, folder: Folder, rows: Sequence[ItemRow], there: Mapping[bytes, Head]) -> bool:
+    """Whether the target only estimates sizes: a copy of another size than we know is ours all the same."""
+    known = ((row, there[row.target_id]) for row in rows if row.target_id is not None and row.target_id in there)
+    row, head = next(((row, head) for row, head in known if row.fingerprint and head.size != row.size), (None, None))
+    if row is None or head is None:
+        return False
+    return any(held == content(row, folder.kind) for _, held in prints(work.target, folder, [head.ref]))
+
+
+def unchanged_by_content(work: Work, folder: Folder, rows: Sequence[ItemRow], there: dict[bytes, Head]) -> list[bytes]:
+    """Target ids of the copies that nobody has touched although their sizes differ, where those are only estimated."""
+    other = [row for row in rows if row.target_id in there and there[row.target_id].size != row.size]
+    if not work.sized(folder.kind) or not estimated(work, folder, other, there):
+        return []
+    held = dict(prints(work.target, folder, untouched(other, there, sized=False)))
+    known = {row.target_id: content(row, folder.kind) for row in other if row.fingerprint}
+    return [ref for ref, found in held.items() if known.get(ref) == found]

@@ -9,15 +9,19 @@ from functools import partial
 from sqlalchemy import Connection
 
 from xdmigrate.engine import guards
+from xdmigrate.engine.fingerprints import known_print, prints
 from xdmigrate.engine.listing import merged, rows_of
 from xdmigrate.engine.names import Rules, place_folders
-from xdmigrate.engine.recognise import How, Recognised, recognise
+from xdmigrate.engine.recognise import How, Recognised, leaving_first, recognise
 from xdmigrate.engine.rematch import rematch_source, rematch_target
 from xdmigrate.engine.work import Pair, Work
 from xdmigrate.errors import FolderUnusable
 from xdmigrate.model import Folder, Path
 from xdmigrate_state import folders, ledger, places
-from xdmigrate_state.rows import FolderRow, PlaceRow
+from xdmigrate_state.rows import FolderRow, ItemRow, PlaceRow
+
+SAMPLE = 10
+"""Items that are looked at where a folder may have been renamed."""
 
 Shown = dict[Path, Folder]
 """The target's folders as listed, by path."""
@@ -32,7 +36,7 @@ def align(work: Work) -> list[Pair]:
     trusted = _believe(work, known, listed)
     found, lost = recognise(known, listed)
     new = _new_rows(work, [one.folder for one in found if one.row is None])
-    pairs = [Pair(new[one.folder.path], one.folder) if one.row is None else _pair(work, one, shown) for one in found]
+    pairs = _paired(work, found, new, shown)
     _renumbered(work, found, lost, pairs, trusted=trusted)
     _vanished(work, [row for row in lost if all(row.path != pair.folder.path for pair in pairs)])
     _map_names(work, pairs, shown)
@@ -71,6 +75,30 @@ def _add_row(work: Work, c: Connection, folder: Folder) -> FolderRow:
     )
 
 
+def _paired(work: Work, found: Sequence[Recognised], new: Mapping[Path, FolderRow], shown: Shown) -> list[Pair]:
+    """Every listed folder with its row, in the order of `found`; the target's copies follow renames.
+
+    Where names were exchanged, the first to follow finds its name taken: it goes there when all others have followed.
+    """
+    pairs = {
+        one.folder.path: Pair(new[one.folder.path], one.folder) if one.row is None else _pair(work, one, shown)
+        for one in leaving_first(found)
+    }
+    left = {one.row.path for one in found if one.row is not None and one.row.path != one.folder.path}
+    for path in sorted(left & pairs.keys()):
+        _catch_up(work, work.read(partial(folders.get, folder_id=pairs[path].row.id)), pairs[path].folder, shown)
+    rows = {row.id: row for row in work.known()} if left else {}  # a place takes along all that are below it
+    for pair in pairs.values():
+        pair.row = rows.get(pair.row.id, pair.row)
+    return [pairs[one.folder.path] for one in found]
+
+
+def _catch_up(work: Work, row: FolderRow, folder: Folder, shown: Shown) -> None:
+    former, target = row.target_path, _follow(work, row, folder, shown)
+    if target is not None and former is not None:
+        work.checkpoint(lambda c: _rebase_paths(work, c, former, target))
+
+
 def _pair(work: Work, one: Recognised, shown: Shown) -> Pair:
     row = one.row
     if row is not None and one.how is How.MAYBE_RENAMED and not _same_items(work, row, one.folder):
@@ -100,14 +128,24 @@ def _new_row(work: Work, folder: Folder, former: FolderRow | None) -> FolderRow:
 
 
 def _same_items(work: Work, row: FolderRow, folder: Folder) -> bool:
-    """Whether ids and sizes say that this is the folder of the row, under another name; ids alone do not."""
-    alike = 0
+    """Whether ids, sizes and a few bodies say that this is the folder of the row, under another name.
+
+    Ids alone do not, nor do sizes: some servers give every folder the same validity. Where sizes differ, which some
+    servers only estimate, more bodies are looked at.
+    """
+    alike: list[ItemRow] = []
+    sized = True
     for head, known in merged(work.source.heads(folder), rows_of(work, row)):
         if head is not None and known is not None:
-            if head.size != known.size:
-                return False
-            alike += 1
-    return alike > 0 and work.source.features.exact_sizes
+            sized = sized and head.size == known.size
+            alike[SAMPLE - 1 :] = [known]  # the first ones, and the last
+    looked = alike[:1] + alike[-1:] if sized else alike
+    held = {
+        each.source_id: known_print(folder.kind, each.size, each.fingerprint) for each in looked if each.fingerprint
+    }
+    if not alike or not (sized or held):
+        return False
+    return dict(prints(work.source, folder, list(held))) == held
 
 
 def _renamed(work: Work, row: FolderRow, folder: Folder, shown: Shown) -> FolderRow:
@@ -126,8 +164,10 @@ def _renamed(work: Work, row: FolderRow, folder: Folder, shown: Shown) -> Folder
 
 def _follow(work: Work, row: FolderRow, folder: Folder, shown: Shown) -> Path | None:
     place = _known_place(work, row)
-    if place is None or not place.created or not work.target.features.rename or place.path not in shown:
+    if place is None or not place.created or not work.target.features.rename:
         return None
+    if place.path not in shown:  # its owner renamed it, or we did and were stopped before we could say so
+        return _moved_by_user(work, place, shown)
     known = {r.path: r.target_path for r in work.known()}
     frozen = {path: target for path, target in known.items() if target is not None and path != row.path}
     wanted = _allowed_names(work, [folder], frozen, shown)[folder.path]
@@ -256,10 +296,30 @@ def _settle_in(work: Work, pair: Pair, place: PlaceRow, path: Path) -> PlaceRow:
 
 def _moved_by_user(work: Work, place: PlaceRow, shown: Mapping[Path, Folder]) -> Path | None:
     """The path to which somebody renamed our target folder, if exactly one folder can be it."""
-    alike = [f.path for f in shown.values() if f.validity == place.validity and f.next_id >= place.next_id]
+    alike = [folder for folder in shown.values() if _could_be(place, folder)]
     find = partial(places.find, account_id=work.mailbox.account_id, validity=place.validity, kind=place.kind)
-    taken = [p for p in alike if work.read(partial(find, path=p))]
-    return alike[0] if len(alike) == 1 and not taken and place.validity else None
+    free = [folder for folder in alike if not work.read(partial(find, path=folder.path))]
+    found = [folder.path for folder in free if place.ref or _holds_copies(work, place, folder)]
+    return found[0] if len(found) == 1 else None
+
+
+def _could_be(place: PlaceRow, folder: Folder) -> bool:
+    """By the folder's permanent id where there is one, else by what cannot have changed."""
+    if place.ref or folder.ref:
+        return place.ref == folder.ref
+    return place.validity == folder.validity != 0 and folder.next_id >= place.next_id
+
+
+def _holds_copies(work: Work, place: PlaceRow, folder: Folder) -> bool:
+    """Whether one of the first copies is there: some servers give every folder the same validity, and the same ids."""
+    rows = work.read(lambda c: ledger.by_targets(c, place.account_id, place.id, limit=SAMPLE))
+    known = {row.target_id: row for row in rows if row.target_id is not None and row.fingerprint}
+    sized = work.sized(folder.kind)
+    there = [
+        head.ref for head in work.target.look_up(folder, list(known)) if not sized or head.size == known[head.ref].size
+    ]
+    held = {ref: known_print(folder.kind, known[ref].size, known[ref].fingerprint or b"") for ref in there}
+    return any(held[ref] == found for ref, found in prints(work.target, folder, there))
 
 
 def _create(work: Work, pair: Pair, path: Path, shown: Shown) -> Folder | None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 
-from xdmigrate.model import Folder
+from xdmigrate.model import Folder, Path
 from xdmigrate_state.rows import FolderRow
 
 
@@ -42,6 +42,18 @@ def recognise(known: Sequence[FolderRow], listed: Sequence[Folder]) -> tuple[lis
                 found.append(match)
     found += [Recognised(folder, How.NEW) for folder in open_.values()]
     return sorted(found, key=lambda r: (len(r.folder.path), r.folder.path)), list(left.values())
+
+
+def leaving_first(found: Sequence[Recognised]) -> list[Recognised]:
+    """The same, but whoever has left a name comes before whoever took it, as far as nobody exchanged names."""
+    leaving = {one.row.path: one for one in found if one.row is not None and one.row.path != one.folder.path}
+    ordered: dict[Path, Recognised] = {}
+    for one in found:
+        chain = [one]
+        while (before := leaving.get(chain[-1].folder.path)) is not None and before not in chain:
+            chain.append(before)
+        ordered |= {each.folder.path: each for each in reversed(chain) if each.folder.path not in ordered}
+    return list(ordered.values())
 
 
 def _by_ref(folder: Folder, rows: Sequence[FolderRow], _listed: Sequence[Folder]) -> Recognised | None:

@@ -11,7 +11,7 @@ from functools import partial
 from xdmigrate.engine.altering import as_copied
 from xdmigrate.engine.listing import PAGE
 from xdmigrate.engine.merging import may_be_relied_on
-from xdmigrate.engine.ours import unchanged_copies
+from xdmigrate.engine.ours import unchanged_by_content, unchanged_copies
 from xdmigrate.engine.work import Pair, Work
 from xdmigrate.model import Folder
 from xdmigrate_state import ledger, merges
@@ -37,7 +37,7 @@ def mirror_deletions(work: Work, pair: Pair) -> Iterator[None]:
 def _remove(work: Work, pair: Pair, folder: Folder, rows: Sequence[ItemRow]) -> None:
     lowest = min(row.target_id for row in rows if row.target_id is not None)
     there = {head.ref: head for head in work.target.heads(folder, lowest)}
-    free = unchanged_copies(work, pair.folder.kind, rows, there)
+    free = unchanged_copies(work, pair.folder.kind, rows, there) + unchanged_by_content(work, folder, rows, there)
     relied_on = work.read(lambda c: merges.relied_on(c, rows[0].place_id or 0, free))
     refs = [ref for ref in free if ref not in relied_on]
     if not refs:

@@ -140,7 +140,7 @@ def test_answers_of_a_source(tmp_path: Path, name: str) -> None:
 ENDS = (b"* BYE so long", b"* BYE Too many connections", b"NO [UNAVAILABLE] later")
 
 
-@settings(max_examples=300 if FULL else 10)
+@settings(max_examples=300 if FULL else 6)
 @given(
     ends=st.lists(st.tuples(st.booleans(), st.integers(0, 40), st.sampled_from(ENDS), st.booleans()), max_size=4),
     target=st.sampled_from([DOVECOT, SINGLE, BASIC]),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -24,7 +24,10 @@ def inbox(talk: Talk) -> None:
     talk.expect(b"STATUS", b"* STATUS INBOX (MESSAGES 0 UIDNEXT 1 UIDVALIDITY 7)")
 
 
-def check(capabilities: bytes, rights: bytes, quota: bytes) -> list[Finding]:
+THEIRS = b'* LIST () "/" "~bob/x"', b'* LIST () "/" "~eve/Entw&APw-rfe"'
+
+
+def check(capabilities: bytes, rights: bytes, quota: bytes, theirs: Sequence[bytes] = THEIRS) -> list[Finding]:
     def script(talk: Talk) -> None:
         talk.log_in(capabilities)
         inbox(talk)
@@ -32,9 +35,8 @@ def check(capabilities: bytes, rights: bytes, quota: bytes) -> list[Finding]:
         talk.expect(b"MYRIGHTS", b"* MYRIGHTS INBOX " + rights)
         talk.select()
         talk.expect(b"UNSELECT")
-        talk.expect(b"LIST", b'* LIST () "/" INBOX', b'* LIST () "/" "~bob"', b'* LIST () "/" "~bob/x"')
-        talk.expect(b"LSUB")
-        talk.expect(b"STATUS")
+        talk.expect(rb'LIST "" "\*"', b'* LIST () "/" INBOX', b'* LIST () "/" "~bob/x"')
+        talk.expect(rb'LIST "" "~\*"', b'* LIST (\\Noselect) "/" "~bob"', *theirs)
 
     with Scripted(script) as server:
         return ImapConnector().check(server.endpoint, LOGIN, writable=True)
@@ -68,6 +70,21 @@ def test_rights_of_the_older_rfc_are_understood() -> None:
     assert all(finding.ok for finding in findings)
 
 
+def test_what_is_left_out_is_named_and_a_name_is_only_a_name() -> None:
+    """Folders of others are found below their prefix, where LIST does not show them with the account's own."""
+
+    def left_out(*theirs: bytes) -> str:
+        findings = check(b"ACL QUOTA NAMESPACE UNSELECT", b"lrswipkxtecda", b"(STORAGE 1 1000)", theirs)
+        return next(finding.text for finding in findings if "left out" in finding.text)
+
+    assert left_out(*THEIRS) == "2 folders of other users or shared ones are left out: ~bob/x, ~eve/Entwürfe"
+    many = left_out(*(b'* LIST () "/" "~eve/%d"' % number for number in range(9)))
+    assert many.startswith("10 folders")
+    assert many.endswith("~bob/x, ~eve/0, ~eve/1, ~eve/2, ~eve/3, …")
+    odd = left_out(b'* LIST () "/" "~eve/a\x1b[2Jb"', b'* LIST () "/" "~eve/&AAoACg-"', b'* LIST () "/" "~\xff"')
+    assert odd.isprintable()
+
+
 def source(capabilities: bytes, *steps: Callable[[Talk], object]) -> list[Finding]:
     def script(talk: Talk) -> None:
         talk.log_in(b"NAMESPACE LIST-STATUS " + capabilities)
@@ -77,6 +94,11 @@ def source(capabilities: bytes, *steps: Callable[[Talk], object]) -> list[Findin
 
     with Scripted(script) as server:
         return ImapConnector().check(server.endpoint, LOGIN, writable=False)
+
+
+def others(talk: Talk) -> None:
+    talk.expect(rb'LIST "" "\*"')
+    talk.expect(rb'LIST "" "~\*"')
 
 
 def listing(talk: Talk) -> None:
@@ -102,12 +124,24 @@ def test_a_source_tells_its_size_and_its_keywords() -> None:
         talk.expect(rb'STATUS "INBOX" \(SIZE\)', b"* STATUS INBOX (SIZE 1000)")
         talk.expect(rb'STATUS "Box" \(SIZE\)', b"* STATUS Box (SIZE 4294967296)")
 
-    steps = (listing, listing, sizes, examined(b"\\Seen $Work"), examined(b"$WORK Later \\Draft"))
+    steps = (others, listing, sizes, examined(b"\\Seen $Work"), examined(b"$WORK Later \\Draft"))
     findings = source(b"STATUS=SIZE", *steps)
     assert all(finding.ok for finding in findings)
     told = {finding.topic: finding for finding in findings}
     assert (told["size"].amount, told["size"].text) == (4294968296, "7 messages in 2 folders, 4294968296 bytes")
     assert told["keywords"].names == ("$work", "later")
+
+
+def test_gmails_day_is_told_before_it_is_used_up() -> None:
+    def used(kibibytes: int) -> Finding:
+        def quota(talk: Talk) -> None:
+            talk.expect(b"GETQUOTAROOT", b'* QUOTA "" (STORAGE %d 15728640)' % kibibytes)
+
+        findings = source(b"QUOTA X-GM-EXT-1", quota, others, listing, examined(b"\\Seen"), examined(b"\\Seen"))
+        return next(finding for finding in findings if "a day" in finding.text)
+
+    assert (used(2_000_000).remedy, used(2_000_000).ok) == ("", True)
+    assert used(5_000_000).remedy.startswith("begin 3 days before")
 
 
 def test_folders_that_cannot_be_read_are_named() -> None:
@@ -122,7 +156,7 @@ def test_folders_that_cannot_be_read_are_named() -> None:
         talk.expect(b"MYRIGHTS", b"* MYRIGHTS INBOX lr")
 
     closed = examined(text=b"NO [SERVERBUG] broken index")
-    findings = source(b"ACL QUOTA", quota, mine, listing, listing, rights, examined(b"\\Seen"), closed)
+    findings = source(b"ACL QUOTA", quota, mine, others, listing, rights, examined(b"\\Seen"), closed)
     bad = [finding for finding in findings if not finding.ok]
     assert [finding.text for finding in bad] == ["no right to read “Box”", "cannot open “Box”"]
     assert all(finding.remedy for finding in bad)

@@ -23,6 +23,8 @@ from tests.connectors.imap.dialect.speech import (
     Speech,
 )
 from tests.connectors.imap.dialect.store import Account
+from xdmigrate.engine.context import Policy
+from xdmigrate.engine.scope import Scope
 from xdmigrate_imap import connector
 
 FOLDERS = (b"Clients", b"R&-D", b"Entw&APw-rfe 2", b"Sent")
@@ -88,6 +90,21 @@ def test_nothing_is_used_that_is_not_offered(tmp_path: Path, masked: str) -> Non
     migrate(tmp_path, dialect, dialect)
 
 
+@pytest.mark.parametrize("untold", [(b"UIDNEXT",), (b"UIDNEXT", b"UIDVALIDITY")], ids=["next id", "validity, too"])
+def test_what_a_server_ought_to_tell_and_does_not_is_done_without(tmp_path: Path, untold: tuple[bytes, ...]) -> None:
+    """After an answer that is lost, too, and in a later pass."""
+    silent = replace(BASIC, untold=untold)
+    with Job(tmp_path, silent, silent) as job:
+        wanted = fill(job.old)
+        job.new_server.faults.append(Fault(b"APPEND", b"* BYE so long", spared=2, done=True))
+        job.done()
+        assert job.everything() == wanted
+        job.old.add(job.old.box(INBOX), mail(50))
+        job.done()
+        assert job.everything() == sorted([*wanted, mail(50)])
+        assert job.verify().verdict == "pass"
+
+
 # --- new ids ------------------------------------------------------------------------------------------------------
 
 
@@ -120,6 +137,101 @@ def test_estimated_sizes_hide_nothing_that_another_tool_copied(tmp_path: Path) -
         job.done()
         assert job.new_server.commands(b"APPEND") == []
         assert job.everything() == wanted
+
+
+@pytest.mark.parametrize("count", [1, 5])
+def test_one_validity_for_all_folders_makes_none_another(tmp_path: Path, count: int) -> None:
+    """A folder that is deleted, and a new one with messages under the same ids and of the same sizes."""
+    with Job(tmp_path, BASIC, DOVECOT) as job:
+        for number in range(count):
+            job.old.add(job.old.box(INBOX), mail(100 + number))
+        gone = job.old.create(b"Gone")
+        for number in range(count):
+            job.old.add(gone, mail(10 + number))
+        job.done()
+        job.old.remove(b"Gone")
+        new = job.old.create(b"New")
+        new.validity = gone.validity
+        for number in range(count):
+            job.old.add(new, mail(20 + number))
+        job.done()
+        assert job.new.contents(b"New") == [mail(20 + number) for number in range(count)]
+        assert job.new.contents(b"Gone") == [mail(10 + number) for number in range(count)]
+        assert job.verify().verdict == "pass"
+        job.old.rename(b"New", b"Newer")
+        written = len(job.new_server.commands(b"APPEND"))
+        job.done()
+        assert len(job.new_server.commands(b"APPEND")) == written
+        assert job.new.contents(b"Newer") == [mail(20 + number) for number in range(count)]
+
+
+@pytest.mark.parametrize("source", EVERY if FULL else ["exchange"])
+def test_a_renamed_folder_is_renamed_whatever_the_server_tells_of_it(tmp_path: Path, source: str) -> None:
+    """By its id, or by ids and sizes, or, where sizes are estimated, by what is in it."""
+    dialect = EVERY[source]
+    with Job(tmp_path, dialect, DOVECOT) as job:
+        name = dialect.prefix + b"Work"
+        for number, path in enumerate((name, name, name, name + dialect.separator + b"Sub")):
+            job.old.add(job.old.find(path) or job.old.create(path), mail(number))
+        job.done()
+        job.old.rename(name, dialect.prefix + b"Arbeit")
+        job.done()
+        assert job.new_server.commands(b"RENAME") == [b'RENAME "Work" "Arbeit"']
+        assert {name for name, box in job.new.boxes.items() if box.shown} == {b"Arbeit", b"Arbeit/Sub"}
+        assert job.everything() == [mail(number) for number in range(4)]
+        assert job.verify().verdict == "pass"
+
+
+def test_a_folder_of_the_owners_is_not_taken_for_the_one_that_was_deleted(tmp_path: Path) -> None:
+    """With one validity for all folders, and ids that would fit: nothing is put there, and nothing is flagged."""
+    with Job(tmp_path, BASIC, DOVECOT) as job:
+        source, own = job.old.create(b"A"), job.new.create(b"Own")
+        for number in range(3):
+            job.old.add(source, mail(number))
+        for number in range(5):
+            job.new.add(own, mail(50 + number))
+        job.done()
+        own.validity = job.new.box(b"A").validity
+        job.new.remove(b"A")
+        source.shown[1].message.flags.add(rb"\Flagged")
+        job.done()
+        assert job.new.contents(b"A") == []  # what its owner deleted is not sent again
+        assert [shown.message.data for shown in own.shown.values()] == [mail(50 + number) for number in range(5)]
+        assert not any(shown.flags for shown in own.shown.values())
+
+
+@pytest.mark.parametrize(("source", "target"), [(EXCHANGE, DOVECOT), (DOVECOT, EXCHANGE)], ids=["source", "target"])
+def test_what_is_moved_is_followed_where_sizes_are_estimated(tmp_path: Path, source: Dialect, target: Dialect) -> None:
+    with Job(tmp_path, source, target) as job:
+        inbox, done = job.old.box(INBOX), job.old.create(b"Done")
+        for number in range(6):
+            job.old.add(inbox, mail(number), [rb"\Seen"] if number % 2 else [])
+        job.done()
+        written = len(job.new_server.commands(b"APPEND"))
+        for uid in (1, 2, 3):
+            done.show(inbox.shown[uid].message)
+            job.old.expunge(inbox, [uid])
+        job.done()
+        assert len(job.new_server.commands(b"UID MOVE")) == 1
+        assert len(job.new_server.commands(b"APPEND")) == written
+        assert job.new.contents(INBOX) == [mail(3), mail(4), mail(5)]
+        assert job.new.contents(b"Done") == [mail(0), mail(1), mail(2)]
+        assert job.verify().verdict == "pass"
+
+
+def test_mirroring_where_sizes_are_estimated_removes_what_is_ours_alone(tmp_path: Path) -> None:
+    with Job(tmp_path, DOVECOT, EXCHANGE, Policy(Scope(), mirror=True)) as job:
+        inbox = job.old.box(INBOX)
+        for number in range(6):
+            job.old.add(inbox, mail(number))
+        job.new.add(job.new.box(INBOX), mail(50))
+        job.done()
+        flagged = next(shown for shown in job.new.box(INBOX).shown.values() if shown.message.data == mail(2))
+        flagged.message.flags.add(rb"\Flagged")
+        job.old.expunge(inbox, [1, 2, 3])
+        job.done()
+        assert sorted(job.new.contents(INBOX)) == sorted(mail(number) for number in (2, 3, 4, 5, 50))
+        assert job.verify().verdict == "pass"
 
 
 # --- what is listed and not copied --------------------------------------------------------------------------------

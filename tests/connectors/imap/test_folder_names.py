@@ -16,12 +16,13 @@ from tests.connectors.imap.dialect.job import USER, DryRun, Job, mail
 from tests.connectors.imap.dialect.server import DialectServer
 from tests.connectors.imap.dialect.speech import BASIC, COURIER, CYRUS, DOVECOT, EXCHANGE, YANDEX, Dialect
 from tests.connectors.imap.dialect.store import Account
+from tests.connectors.imap.test_transcripts import FOLDERS, XLISTS, listed, transcripts
 from tests.data.folders import TORTURE
 from tests.live.dovecot import Dovecot
 from tests.live.dovecot_conf import Settings
 from tests.live.project import Project, endpoint, secret_file
-from xdmigrate.engine.names import folded
-from xdmigrate.model import Endpoint, Login, Path
+from xdmigrate.engine.names import Rules, folded, place_folders
+from xdmigrate.model import Endpoint, Folder, Login, Path, Role
 from xdmigrate.testing.pymap import PymapServer
 from xdmigrate_imap import connector
 from xdmigrate_imap.naming import Names, Namespace
@@ -61,17 +62,17 @@ TELLING = {
 SILENT = {"cyrus": CYRUS, "courier": COURIER, "exchange": EXCHANGE}
 
 
-@pytest.mark.parametrize("name", TELLING if FULL else ["maildir++"])
-def test_what_a_dry_run_shows_is_what_happens(tmp_path: FilePath, name: str) -> None:
-    (tmp_path / "dry").mkdir()
-    with DryRun(tmp_path / "dry", ANYTHING, TELLING[name]) as dry:
-        fill(dry.old)
+def predicted_and_run(folder: FilePath, source: Dialect, target: Dialect, paths: tuple[Path, ...]) -> None:
+    """A dry run creates nothing and tells the map; the run then does exactly that, and so does the next one."""
+    (folder / "dry").mkdir()
+    with DryRun(folder / "dry", source, target) as dry:
+        fill(dry.old, paths)
         before = set(dry.new.boxes)
         dry.done()
         predicted, created = dry.map(), set(dry.created)
         assert set(dry.new.boxes) == before
-    with Job(tmp_path, ANYTHING, TELLING[name]) as job:
-        count = fill(job.old)
+    with Job(folder, source, target) as job:
+        count = fill(job.old, paths)
         before_paths = paths_of(job.new_server)
         job.done()
         assert len(set(job.everything())) == count
@@ -81,6 +82,11 @@ def test_what_a_dry_run_shows_is_what_happens(tmp_path: FilePath, name: str) -> 
         job.done()
         assert job.map() == predicted
         assert job.verify().verdict == "pass"
+
+
+@pytest.mark.parametrize("name", TELLING if FULL else ["maildir++"])
+def test_what_a_dry_run_shows_is_what_happens(tmp_path: FilePath, name: str) -> None:
+    predicted_and_run(tmp_path, ANYTHING, TELLING[name], TORTURE)
 
 
 @pytest.mark.parametrize("name", SILENT if FULL else ["exchange"])
@@ -94,6 +100,47 @@ def test_a_name_that_is_refused_without_warning_takes_another_shape(tmp_path: Fi
         job.done()
         assert job.map() == once
         assert job.verify().verdict == "pass"
+
+
+# --- what real servers list -------------------------------------------------------------------------------------
+
+
+def heard() -> dict[str, list[Folder]]:
+    """The folders of every recorded listing, with the uses that LIST or XLIST tells, by transcript."""
+    raw = transcripts()
+    found = {name: listed(raw[name], separator) for name, (separator, _) in FOLDERS.items()}
+    for name, (_, uses) in XLISTS.items():
+        found[name] = [Folder(path, role=role) for path, role in uses.items()]
+    return found
+
+
+@pytest.mark.parametrize("delimiter", ["/", ".", "|", "\\", ""])
+def test_the_folders_of_every_transcript_have_places(delimiter: str) -> None:
+    """Each listing alone, and all of them as one account: injective, in any order, and the same in a later run."""
+    rules = Rules(delimiter)
+    each = list(heard().values())
+    for folders in [*each, list({one.path: one for listing in each for one in listing}.values())]:
+        placed = place_folders(folders, rules, frozen={}, target=())
+        assert len({folded(path) for path in placed.values()}) == len(folders)
+        assert place_folders(folders[::-1], rules, frozen={}, target=()) == placed
+        there = [Folder(path) for path in placed.values()]
+        for folder in folders:  # the others are frozen
+            frozen = {path: place for path, place in placed.items() if path != folder.path}
+            assert place_folders([folder], rules, frozen=frozen, target=there) == {folder.path: placed[folder.path]}
+        assert place_folders(folders, rules, frozen={}, target=there) == placed
+
+
+@pytest.mark.parametrize("name", TELLING if FULL else ["dovecot"])
+def test_real_listings_go_where_the_dry_run_told(tmp_path: FilePath, name: str) -> None:
+    """All that the transcripts list in one account, so that several folders have one use."""
+    folders = {one.path: one for listing in heard().values() for one in listing if one.selectable}
+    uses = {
+        SPELT.name(path): str(one.role).encode() for path, one in folders.items() if one.role not in (None, Role.INBOX)
+    }
+    source, target = replace(ANYTHING, special=uses), TELLING[name]
+    if name != "flat":
+        target = replace(target, special={b"Gesendet": rb"\Sent", b"M&APw-ll": rb"\Trash"})
+    predicted_and_run(tmp_path, source, target, tuple(folders))
 
 
 LEVEL = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0^\ufffd"), min_size=1, max_size=8)

@@ -20,7 +20,7 @@ level = st.sampled_from(
 level |= st.text(min_size=1, max_size=12)
 path = st.lists(level, min_size=1, max_size=4).map(tuple)
 source = st.lists(path, max_size=12, unique=True).map(lambda paths: [Folder(p) for p in paths])
-rules = st.builds(Rules, delimiter=st.sampled_from(["", "/", "."]), name_limit=st.sampled_from([0, 20, 255]))
+rules = st.builds(Rules, delimiter=st.sampled_from(["", "/", ".", "_", "//"]), name_limit=st.sampled_from([0, 20, 255]))
 
 
 @given(source, rules)
@@ -43,6 +43,7 @@ def test_every_level_is_allowed_by_the_target(folders: list[Folder], rules: Rule
         for one in target:
             assert one
             assert not rules.delimiter or rules.delimiter not in one
+            assert not rules.name_limit or len(one.encode()) <= rules.name_limit
             assert all(unicodedata.category(char) != "Cc" for char in one)
 
 
@@ -167,8 +168,9 @@ def test_below_an_inbox_without_children_folders_move_up() -> None:
 def test_each_shape_is_plainer_than_the_one_before() -> None:
     refused: set[Path] = set()
     found = []
-    for _ in range(6):
+    for _ in range(8):
         one = place_folders([Folder(("a", "~b.ü "))], Rules(), frozen={}, target=[], refused=refused)["a", "~b.ü "]
         refused.add(one)
         found.append(one)
-    assert found == [("a", "~b.ü "), ("a", "_b_ü"), ("a", "_b_u-b28efca2"), *[("a__b_u-e1e51b36",)] * 3]
+    numbered = [("a", f"_b_u-b28efca2 ({number})") for number in (2, 3, 4, 4)]
+    assert found == [("a", "~b.ü "), ("a", "_b_ü"), ("a", "_b_u-b28efca2"), ("a__b_u-e1e51b36",), *numbered]

@@ -167,7 +167,7 @@ def _tell_status(session: Session, box: Box, wanted: list[bytes]) -> None:
     for each in wanted:
         if each in needs:
             session.must(needs[each])
-    told = b" ".join(session.word(each) + b" " + known[each] for each in wanted)
+    told = b" ".join(session.word(each) + b" " + known[each] for each in wanted if each not in session.dialect.untold)
     session.tell(b"STATUS", session.name(_shown(session, box)), b"(" + told + b")")
 
 
@@ -187,8 +187,9 @@ def _opened(session: Session, name: bytes, mode: bytes) -> bytes:
     session.tell(b"FLAGS", rb"(\Answered \Flagged \Deleted \Seen \Draft)")
     session.send(b"* OK [PERMANENTFLAGS (" + (b"" if session.read_only else session.dialect.permanent) + b")] kept")
     session.tell(b"EXISTS", number=len(box.shown))
-    session.send(b"* OK [UIDVALIDITY %d] valid" % box.validity)
-    session.send(b"* OK [UIDNEXT %d] next" % box.next_uid)
+    for code, number in ((b"UIDVALIDITY", box.validity), (b"UIDNEXT", box.next_uid)):
+        if code not in session.dialect.untold:
+            session.send(b"* OK [%s %d] told" % (code, number))
     if session.dialect.can("CONDSTORE"):
         session.send(b"* OK [HIGHESTMODSEQ %d] changes" % box.modseq)
     return b"OK [" + mode + b"] open"

@@ -59,6 +59,7 @@ class Dialect:
     rewrite: Callable[[bytes], bytes] = _unchanged
     size_told: Callable[[bytes], int] = len  # RFC822.SIZE
     labels: bool = False  # one message, shown in several mailboxes
+    untold: tuple[bytes, ...] = ()  # what neither SELECT nor STATUS tells, though RFC 3501 demands it
 
     # conduct
     errors_allowed: int = 0  # NO and BAD answers before the server hangs up; 0: no limit

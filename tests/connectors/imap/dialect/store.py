@@ -140,6 +140,10 @@ class Account:
             box.name = new + box.name[len(old) :]
             self.boxes[self.key(box.name)] = box
 
+    def remove(self, name: bytes) -> None:
+        """DELETE, whatever is in it."""
+        del self.boxes[self.key(self.box(name).name)]
+
     def renumber(self) -> None:
         """Every mailbox gets a new UIDVALIDITY and new UIDs, as a bridge does after a restart."""
         for box in self.boxes.values():
