@@ -72,11 +72,11 @@ class ImapWriter:
 
     def put(self, ticket: int, item: Item, over: Head | None = None) -> None:  # noqa: ARG002 -- mail never changes
         self._raise_refusal()
-        limit = self._terms.size_limit
-        if limit is not None and item.body.size > limit:
+        size, limit = item.body.size, self._terms.size_limit
+        if limit is not None and size > limit:
             self._receipts.append(Refused(ticket, "too-big", f"the server takes up to {limit} bytes"))
             return
-        self._make_room(item.body.size)
+        self._make_room(size)
         entry = self._entry(ticket, item)
         if not self._has_room_for(entry):
             self._send_batch()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 
 from xdmigrate.errors import XdmigrateError
 from xdmigrate.model import Path
@@ -16,15 +17,10 @@ class CountedTrace(Trace):
 
     def __init__(self, costs: Costs, endpoint: str, mailbox: str) -> None:
         super().__init__(endpoint=endpoint, mailbox=mailbox)
+        self.enter, self.leave = partial(costs.enter, endpoint), costs.leave
         self._costs = costs
         self._endpoint = endpoint
         self._mailbox = mailbox
-
-    def enter(self) -> None:
-        self._costs.enter(self._endpoint)
-
-    def leave(self) -> None:
-        self._costs.leave()
 
     @contextmanager
     def told(self, operation: str, folder: Path = ()) -> Iterator[Count]:

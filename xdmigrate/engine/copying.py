@@ -179,7 +179,6 @@ def _send(work: Work, span: Range) -> None:
                 span.unreadable.append(item)
             else:
                 _put(span, writer, ticket, item)
-                span.receipts += writer.poll()
         span.receipts += writer.flush()
 
 

@@ -57,11 +57,8 @@ class HashedBody:
         self._body = body
         self._hash = sha256()
         self._told = False
+        self.size = body.size
         self.passed = 0
-
-    @property
-    def size(self) -> int:
-        return self._body.size
 
     def chunks(self) -> Iterator[memoryview]:
         for chunk in self._body.chunks():

@@ -282,14 +282,11 @@ def _send(
     work: Work, folder: Repair, intent: Intent, mended: Mapping[bytes, Mended]
 ) -> tuple[dict[int, Sent], list[Receipt]]:
     sent: dict[int, Sent] = {}
-    receipts: list[Receipt] = []
     with work.target.writer(folder.target, intent) as writer:
         for ticket, (ref, each) in enumerate(sorted(mended.items())):
             writer.put(ticket, Item(replace(each.head, size=each.copy.size), each.body))
             sent[ticket] = Sent(ref, each.copy, each.head.flags, each.head.date)
-            receipts += writer.poll()
-        receipts += writer.flush()
-    return sent, receipts
+        return sent, writer.flush()
 
 
 def _commit(work: Work, folder: Repair, intent: Intent, attempt: Attempt) -> None:

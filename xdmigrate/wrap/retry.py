@@ -7,7 +7,6 @@ writes is that the next one finds a working session.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import replace
 from functools import cached_property
 from types import TracebackType
@@ -221,24 +220,19 @@ class _WatchedBody:
 
     def __init__(self, inner: Body) -> None:
         self._inner = inner
+        self.size = inner.size
         self.error: XdmigrateError | None = None
 
-    @property
-    def size(self) -> int:
-        return self._inner.size
-
     def chunks(self) -> Iterator[memoryview]:
-        with self._remembering():
+        try:
             yield from self._inner.chunks()
+        except XdmigrateError as error:
+            self.error = error
+            raise
 
     def spool(self) -> BinaryIO:
-        with self._remembering():
-            return self._inner.spool()
-
-    @contextmanager
-    def _remembering(self) -> Iterator[None]:
         try:
-            yield
+            return self._inner.spool()
         except XdmigrateError as error:
             self.error = error
             raise

@@ -33,18 +33,14 @@ class Trace:
     def __init__(self, *, clock: Callable[[], float] = time.perf_counter, **context: str) -> None:
         self._log: structlog.typing.FilteringBoundLogger = structlog.get_logger("xdmigrate.calls").bind(**context)
         self._clock = clock
+        self.enter: Callable[[], None] = _unheard  # from here to `leave` the endpoint works, and not its caller
+        self.leave: Callable[[], None] = _unheard  # the caller works again; both are called for each item
 
     @contextmanager
     def call(self, operation: str, folder: Path = ()) -> Iterator[Count]:
         """One call, which is the endpoint's from its beginning to its end."""
         with self.told(operation, folder) as count, self.step():
             yield count
-
-    def enter(self) -> None:
-        """From here to `leave` the endpoint works, and not its caller."""
-
-    def leave(self) -> None:
-        """The caller works again."""
 
     @contextmanager
     def step(self) -> Iterator[None]:
@@ -150,10 +146,7 @@ class _TracedBody:
     def __init__(self, inner: Body, trace: Trace) -> None:
         self._inner = inner
         self._trace = trace
-
-    @property
-    def size(self) -> int:
-        return self._inner.size
+        self.size = inner.size
 
     def chunks(self) -> Iterator[memoryview]:
         return self._trace.steps(self._inner.chunks())
@@ -262,6 +255,10 @@ class _TracedWriter:
     ) -> None:
         with self._telling("leave" if kind is None else "abandon"):
             self._inner.__exit__(kind, error, trace)
+
+
+def _unheard() -> None:
+    """Nobody counts."""
 
 
 def _nothing(listed: Head | bytes) -> int:  # noqa: ARG001 -- a listing moves no bodies
