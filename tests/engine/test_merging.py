@@ -183,7 +183,7 @@ def test_a_mailbox_that_is_reset_finds_its_own_again(world: Merged) -> None:
 bags = st.lists(st.sampled_from([X, Y, Z]), max_size=5)
 
 
-@settings(max_examples=400 if FULL else 8)
+@settings(max_examples=400 if FULL else 5)
 @given(
     held=st.tuples(bags, bags, bags), later=st.tuples(bags, bags, bags), there=bags, order=st.permutations((A, B, C))
 )

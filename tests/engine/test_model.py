@@ -257,4 +257,4 @@ class Migration(RuleBasedStateMachine):
 
 
 TestMigration = Migration.TestCase
-TestMigration.settings = settings(max_examples=1000 if FULL else 40, stateful_step_count=15)
+TestMigration.settings = settings(max_examples=1000 if FULL else 20, stateful_step_count=15)

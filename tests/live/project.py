@@ -7,7 +7,6 @@ import os
 import shutil
 import signal
 import sqlite3
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -21,6 +20,7 @@ import yaml
 
 from tests.live.cyrus import Cyrus
 from tests.live.dovecot import Dovecot
+from tests.live.starting import Process, start
 from xdmigrate.report.status import plan_status
 from xdmigrate.testing.pymap import PymapServer
 from xdmigrate_state import intents, mailboxes, plans
@@ -57,11 +57,12 @@ class Answer(NamedTuple):
 class Running:
     """A command under way; `finish` must be called, or `kill`."""
 
-    process: subprocess.Popen[str]
+    process: Process
 
     def finish(self, seconds: float = SECONDS) -> Answer:
         """Wait for its end."""
         out, err = self.process.communicate(timeout=seconds)
+        assert self.process.returncode is not None
         return Answer(self.process.returncode, out, err)
 
     def ask(self, how: signal.Signals) -> Answer:
@@ -103,20 +104,10 @@ class Project:
         """Run `xdmigrate COMMAND PLAN WORDS…` to its end; as JSON unless `text` for people is wanted."""
         return self.start(command, *words, text=text).finish()
 
-    def start(self, command: str, *words: str, text: bool = False) -> Running:
-        """As `run`, without waiting."""
+    def start(self, command: str, *words: str, text: bool = False, patch: str = "") -> Running:
+        """As `run`, without waiting; `patch` is executed in the process before the program begins."""
         told = ["--state", self.state, *([] if text else ["--json"]), command, str(self.file), *words]
-        return Running(
-            subprocess.Popen(
-                [str(PROGRAM), *told],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                text=True,
-                env=self.environment(),
-                cwd=self.folder,
-            )
-        )
+        return Running(start([str(PROGRAM), *told], self.environment(), self.folder, patch=patch))
 
     def environment(self) -> dict[str, str]:
         """Of a machine without keyring, configuration and earlier runs."""
@@ -132,7 +123,7 @@ class Project:
             yield started
         finally:
             if started.running:
-                started.process.kill()
+                started.process.send_signal(signal.SIGKILL)
             with suppress(ValueError):  # its end was read already
                 started.process.communicate()
 

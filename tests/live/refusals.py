@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Iterator
 from typing import Any
 
-from tests.live.project import SECONDS, Answer, Project
+from tests.live.project import Answer, Project
 from tests.live.reader import Draft
 
 Facts = dict[str, Any]
@@ -34,19 +32,7 @@ def mails(count: int, word: str = "mail", size: int = 200) -> list[Draft]:
 
 def run_patched(project: Project, patch: str, command: str, *words: str, text: bool = False) -> Answer:
     """As `Project.run`, in a process where `patch` was executed before the program began."""
-    told = ["--state", project.state, *([] if text else ["--json"]), command, str(project.file), *words]
-    code = f"{patch}\nfrom xdmigrate.cli import main\nmain()\n"
-    ended = subprocess.run(
-        [sys.executable, "-c", code, *told],
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=SECONDS,
-        env=project.environment(),
-        cwd=project.folder,
-        check=False,
-    )
-    return Answer(ended.returncode, ended.stdout, ended.stderr)
+    return project.start(command, *words, text=text, patch=patch).finish()
 
 
 # --- what is told -----------------------------------------------------------------------------------------------

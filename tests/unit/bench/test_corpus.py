@@ -4,11 +4,12 @@ import re
 from statistics import fmean, median
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bench import corpus
 from bench.corpus import Corpus
+from tests.conftest import FULL
 
 
 def test_the_same_seed_makes_the_same_account() -> None:
@@ -25,6 +26,7 @@ def test_sizes_have_the_shape_that_is_promised() -> None:
     assert fmean(sizes) == pytest.approx(corpus.MEAN, rel=0.05)
 
 
+@settings(max_examples=500 if FULL else 8)
 @given(st.integers(0, 2**20), st.integers(500, 200_000))
 def test_a_message_has_its_size_and_only_whole_lines(number: int, size: int) -> None:
     draft = corpus.Maker("test").draft(number, size)

@@ -228,7 +228,11 @@ def test_the_prediction_is_what_the_run_then_does(
 
 
 def _sorted(seen: Seen) -> Seen:
-    return {path: (subscribed, sorted(heads, key=repr)) for path, (subscribed, heads) in seen.items()}
+    """In an order that equal listings share: equal sets of flags may be spelled differently, by how they came to be."""
+    return {
+        path: (subscribed, sorted(heads, key=lambda head: (head[0], sorted(head[1]))))
+        for path, (subscribed, heads) in seen.items()
+    }
 
 
 # --- the source -------------------------------------------------------------------------------------------------------
