@@ -11,7 +11,8 @@ from __future__ import annotations
 import os
 from array import array
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from itertools import chain, pairwise
 from threading import Lock, RLock
@@ -54,6 +55,7 @@ class BoxIndex:
         self._known: dict[tuple[frozenset[str], bytes], int] = {}
         self._said: list[tuple[frozenset[str], bytes]] = []
         self._labelled = 0
+        self._counted: tuple[int, Counter[bytes]] = 0, Counter()
         self._digests = bytearray()
         self._order = array("I")  # numbers of messages, ascending by digest, then as they lie in the file
         self._twins = array("I")  # by number: how many equal ones lie before it
@@ -96,6 +98,15 @@ class BoxIndex:
         if self._labelled * 2 <= len(self):
             return set()
         return {labels for _, labels in self._said}
+
+    def label_counts(self) -> Mapping[bytes, int]:
+        """How many messages have each X-Gmail-Labels field, counted once: a Takeout has hundreds of labels."""
+        if self._counted[0] != len(self):
+            counts: Counter[bytes] = Counter()
+            for word, number in Counter(self._words).items():
+                counts[self._said[word][1]] += number
+            self._counted = len(self), counts
+        return self._counted[1]
 
     def places(self) -> Iterator[Place]:
         """All messages, ascending by id."""

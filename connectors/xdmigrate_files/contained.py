@@ -10,18 +10,19 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from typing import Any
 
-SECONDS = 300.0
+SECONDS = 120.0
 """Longest that the process may take for one answer."""
 
 _LONGEST_LINE = 1_000_000
 
 
 class Ended(Exception):
-    """The process is gone, or says nothing; `number` is the message that it was at, if it was at one."""
+    """The process is gone, or says nothing (`hung`); `number` is the item that it was at, if it was at one."""
 
-    def __init__(self, number: int | None = None) -> None:
+    def __init__(self, number: int | None = None, *, hung: bool = False) -> None:
         super().__init__()
         self.number = number
+        self.hung = hung
 
 
 class Process:
@@ -65,7 +66,7 @@ class Process:
 
     def octets(self, size: int) -> Iterator[bytes]:
         """So many bytes that follow an answer. Raises Ended."""
-        while size:
+        while size > 0:
             if not self._buffer:
                 self._more()
             part = bytes(self._buffer[:size])
@@ -85,7 +86,7 @@ class Process:
     def _more(self) -> None:
         pipe = self._process.stdout
         if pipe is None or not select.select([pipe], [], [], SECONDS)[0]:
-            raise Ended
+            raise Ended(hung=True)
         got = os.read(pipe.fileno(), 1 << 20)
         if not got:
             raise Ended

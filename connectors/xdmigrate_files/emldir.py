@@ -2,25 +2,28 @@
 
 Outlook's .msg may lie among them (`msg`).
 
-As a target a file is called DATE-TIME-DIGEST.eml. An id is a digest of the file's name.
+As a target a file is called "DATE-TIME SUBJECT DIGEST.eml". An id is a digest of the file's name.
 """
 
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Iterator, Sequence
 from hashlib import sha256
 from threading import Lock
 
 from xdmigrate.contract import Receipt, Stored
-from xdmigrate.model import FlagChange, Folder, Head, Item, Path, Role
+from xdmigrate.model import FlagChange, Folder, Head, Item, Kind, Path, Role
 from xdmigrate_files import flags as spelling
 from xdmigrate_files import msg
 from xdmigrate_files.manifest import Manifest
 from xdmigrate_files.msg import MsgFiles, is_msg
 from xdmigrate_files.names import native
 from xdmigrate_files.onefile import New, Sizes, mail_of, moment, suffix_of, write_files
+from xdmigrate_files.outlook import OTHERS
 from xdmigrate_files.shelf import Draft, Lies, changed, is_inbox, ref_of
+from xdmigrate_files.titles import BEGINNING, title_of
 from xdmigrate_files.tree import Rel, Tree, told
 
 EML = "eml"
@@ -48,10 +51,8 @@ class EmlFolder:
     def folder(self) -> Folder:
         names = self._list()
         digest = sha256(self._manifest.mark)
-        for name in names:
-            look = self._tree.look((*self._rel, name))
-            if look is not None:
-                digest.update(b"%s\0%d:%d:%d\0" % (name, look.st_ino, look.st_size, look.st_mtime_ns))
+        for name, look in self._tree.looks(self._rel, names):
+            digest.update(b"%s\0%d:%d:%d\0" % (name, look.st_ino, look.st_size, look.st_mtime_ns))
         return Folder(
             self._path,
             native=f"{EML}:{native(self._rel)}",
@@ -64,10 +65,13 @@ class EmlFolder:
     def heads(self) -> Iterator[Head]:
         self._list()
         self._manifest.refresh()
-        for ref in sorted(self._names):
-            item = self._item(ref)
-            if item is not None:
-                yield item.head
+        refs = {self._names[ref]: ref for ref in sorted(self._names)}
+        for name, look in self._tree.looks(self._rel, refs):
+            head = self._known_head(refs[name], name, look)
+            if head is None and (item := self._item(refs[name])) is not None:
+                head = item.head
+            if head is not None:
+                yield head
 
     def read(self, refs: Sequence[bytes]) -> Iterator[Item]:
         if not all(ref in self._names for ref in refs):
@@ -125,9 +129,16 @@ class EmlFolder:
         if is_eml(name) or not (is_msg(name) and msg.available()):
             return is_eml(name)
         fact = self._msgs.fact(self._tree, (*self._rel, name))
-        if fact is not None and not fact.is_mail:
-            self._tree.leave_out("appointments, contacts and tasks of Outlook's", (*self._rel, name))
-        return fact is not None and fact.is_mail
+        if fact is not None and fact.kind is None:
+            self._tree.leave_out(OTHERS, (*self._rel, name))
+        return fact is not None and fact.kind is Kind.MAIL
+
+    def _known_head(self, ref: bytes, name: bytes, look: os.stat_result) -> Head | None:
+        """Without opening a file that is what it was when it was read: each range is followed by a whole listing."""
+        measured = None if is_msg(name) or not stat.S_ISREG(look.st_mode) else self._sizes.known(look)
+        if measured is None:
+            return None
+        return Head(ref, measured.size, self._manifest.flags_of(ref) or frozenset(), moment(look.st_mtime))
 
     def _item(self, ref: bytes) -> Item | None:
         name, noted = self._names.get(ref), self._manifest.flags_of(ref)
@@ -144,8 +155,9 @@ def is_eml(name: bytes) -> bool:
 
 
 def _free_name(fd: int, draft: Draft, taken: set[bytes]) -> bytes:
-    """Date, time and the beginning of the digest; something of chance behind it where there is such a file already."""
-    stem = f"{moment(draft.moment):%Y%m%d-%H%M%S}-{draft.digest.hex()[:12]}"
+    """Date, time, subject and the beginning of the digest; something of chance where there is such a file already."""
+    title = title_of(draft.beginning(BEGINNING), Kind.MAIL)
+    stem = " ".join(filter(None, (f"{moment(draft.moment):%Y%m%d-%H%M%S}", title, draft.digest.hex()[:12])))
     name = f"{stem}{ENDING}".encode()
     while name in taken or _exists(fd, name):
         name = f"{stem}-{os.urandom(4).hex()}{ENDING}".encode()

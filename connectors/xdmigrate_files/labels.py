@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from email.errors import MessageError
 from email.header import decode_header, make_header
 from functools import lru_cache
 from hashlib import sha256
@@ -21,6 +22,8 @@ from xdmigrate_files.shelf import Lies
 
 LABEL = "label"
 MOST_LABELS = 1000
+MOST_LEVELS = 20
+"""Folders in each other; what a label has more is part of the last name."""
 
 ROLES: dict[str, tuple[Path, Role]] = {
     "inbox": (("INBOX",), Role.INBOX),
@@ -47,12 +50,13 @@ class Labelled:
         digest, count = sha256(), 0
         for box in self._boxes:
             digest.update(box.folder.state)
-            count += sum(self._path in paths_of(place.labels) for place in box.places())
+            count += sum(number for field, number in box.label_counts().items() if self._path in paths_of(field))
         if not count:
             raise FolderUnusable(f"no message has the label {'/'.join(self._path)!r} any more")
+        way = (level.encode("utf-8", "replace").replace(b"/", b"\0") for level in self._path)
         return Folder(
             self._path,
-            native=f"{LABEL}:{native(tuple(level.encode() for level in self._path))}",
+            native=f"{LABEL}:{native(tuple(way))}",
             count=count,
             role=role_of(self._path),
             subscribed=True,
@@ -93,9 +97,9 @@ def labels_of(field: bytes) -> tuple[str, ...]:
     try:
         text = str(make_header(decode_header(field.decode("utf-8", "replace"))))
         row = next(csv.reader([text], skipinitialspace=True), [])
-    except (ValueError, LookupError, csv.Error):
+    except (ValueError, LookupError, MessageError, csv.Error):
         return ()
-    return tuple(label for each in row[:MOST_LABELS] if (label := " ".join(each.split())))
+    return tuple(label for each in row[:MOST_LABELS] if (label := " ".join(each.replace("\0", " ").split())))
 
 
 @lru_cache(maxsize=4096)
@@ -107,7 +111,7 @@ def paths_of(field: bytes) -> frozenset[Path]:
         if known is not None:
             found.add(known[0])
         elif label.lower() not in STATES and not label.lower().startswith("category "):
-            found.add(tuple(level for level in label.split("/") if level) or (label,))
+            found.add(tuple(level for level in label.split("/", MOST_LEVELS - 1) if level) or (label,))
     return frozenset(found or {ARCHIVE[0]})
 
 

@@ -23,6 +23,7 @@ from xdmigrate_files.mbox import Mbox
 from xdmigrate_files.msg import MsgFiles, is_msg
 from xdmigrate_files.names import folded, level, maildir_level, native, rel_of, shown_level
 from xdmigrate_files.onefile import Sizes, suffix_of
+from xdmigrate_files.outlook import DELETED, OTHERS
 from xdmigrate_files.pst import Listings, PstFolder
 from xdmigrate_files.scan import SEPARATOR
 from xdmigrate_files.settings import Format, Settings
@@ -51,9 +52,12 @@ class Memory:
 
     sizes: Sizes = field(default_factory=Sizes)
     indexes: Indexes = field(default_factory=Indexes)
-    facts: Facts = field(default_factory=Facts)
     psts: Listings = field(default_factory=Listings)
     msgs: MsgFiles = field(default_factory=MsgFiles)
+    facts: Facts = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.facts = Facts(self.msgs)
 
 
 @dataclass(slots=True)
@@ -83,7 +87,7 @@ class Layout:
             for path, rel in found.above
             if path not in taken
         ]
-        return _apart(sorted(listed, key=lambda each: (each.path, each.kind, each.native)))
+        return _apart(sorted(listed, key=lambda each: (each.path, each.kind is not Kind.MAIL, each.kind, each.native)))
 
     def shelf(self, folder: Folder) -> Shelf:
         """The folder itself, by what it is called here. Raises FolderUnusable."""
@@ -95,12 +99,13 @@ class Layout:
             return self._mbox(rel, path)
         if kind == emldir.EML:
             return self._eml(rel, path)
-        if kind == pst.PST and b"" in rel:
+        if kind.partition("-")[0] == pst.PST and b"" in rel:
             edge = rel.index(b"")
             inner = tuple(each.replace(b"\0", b"/").decode("utf-8", "replace") for each in rel[edge + 1 :])
-            return PstFolder(self.tree, rel[:edge], inner, path, self.memory.psts)
+            return PstFolder(self.tree, rel[:edge], (inner, folder.kind), path, self.memory.psts)
         if kind == labels.LABEL:
-            return Labelled(self._found().boxes, tuple(name.decode("utf-8", "replace") for name in rel))
+            levels = (name.replace(b"\0", b"/").decode("utf-8", "replace") for name in rel)
+            return Labelled(self._found().boxes, tuple(levels))
         name, _, one_file = kind.partition("-")
         if name in vdir.ENDINGS:
             return self._collection(rel, path, Kind(name), one_file=bool(one_file))
@@ -176,12 +181,12 @@ class Layout:
 
     def _files(self, rel: Rel, path: Path, names: list[bytes], found: Found) -> None:
         kind = self._marked(rel) if Manifest.NAME in names else None
-        if self._wants(Format.EML) and (kind is Kind.MAIL or any(map(self._is_mail, names))):
+        if self._wants(Format.EML) and (kind is Kind.MAIL or any(self._is_mail((*rel, name)) for name in names)):
             found.shelves.append(self._eml(rel, path or INBOX))
         for name in names if self._wants(Format.MBOX) else ():
             if self._is_box((*rel, name)):
                 self._take_box((*rel, name), path, found)
-        self._objects(rel, path, [name for name in names if is_item(name)], kind, found)
+        self._objects(rel, path, names, kind, found)
         for name in names:
             if suffix_of(name) in pst.ENDINGS:
                 self._take_pst((*rel, name), path, found)
@@ -190,7 +195,9 @@ class Layout:
 
     def _objects(self, rel: Rel, path: Path, names: list[bytes], marked: Kind | None, found: Found) -> None:
         single = {marked} & set(vdir.ENDINGS)
-        for name in names:
+        files = ((*rel, name) for name in names if is_msg(name) and msg.available())
+        single |= {vdir.kind_of_msg(self.tree, each, self.memory.msgs) for each in files}
+        for name in filter(is_item, names):
             try:
                 facts = self.memory.facts.of(self.tree, (*rel, name))
             except ExtraMissing:
@@ -228,11 +235,12 @@ class Layout:
         listing = self.memory.psts.of(self.tree, rel)
         if listing.broken:
             self.tree.leave_out("files of Outlook's (.pst) that crash their reader", rel)
-        for number in range(listing.others):
-            self.tree.leave_out("appointments, contacts and tasks of Outlook's", (*rel, b"%d" % number))
+        for what, count in ((OTHERS, listing.others), (DELETED, listing.deleted)):
+            for number in range(count):
+                self.tree.leave_out(what, (*rel, b"%d" % number))
         above = path if self.tree.only else (*path, level(os.path.splitext(rel[-1])[0]))
         for inner in listing.folders:
-            own = (*above, *map(shown_level, inner)) or INBOX
+            own = (*above, *map(shown_level, inner[0])) or (INBOX if inner[1] is Kind.MAIL else (inner[1].value,))
             found.shelves.append(PstFolder(self.tree, rel, inner, INBOX if is_inbox(own) else own, self.memory.psts))
 
     # --- what is what ---------------------------------------------------------------------------------------------
@@ -275,9 +283,11 @@ class Layout:
         except (ValueError, LookupError, TypeError, RecursionError):
             return None
 
-    @staticmethod
-    def _is_mail(name: bytes) -> bool:
-        return is_eml(name) or (is_msg(name) and msg.available())
+    def _is_mail(self, rel: Rel) -> bool:
+        if not (is_msg(rel[-1]) and msg.available()):
+            return is_eml(rel[-1])
+        fact = self.memory.msgs.fact(self.tree, rel)
+        return fact is not None and fact.kind is Kind.MAIL
 
     def _eml(self, rel: Rel, path: Path) -> EmlFolder:
         return EmlFolder(self.tree, rel, path, self.memory.sizes, self.memory.msgs)
@@ -293,14 +303,15 @@ class Layout:
 
 
 def _apart(listed: list[Folder]) -> list[Folder]:
-    """Every path once: INBOX in one spelling, and a number behind what was there already."""
+    """Every path once: INBOX in one spelling; behind what was there already its kind, if it is no mail, or a number."""
     taken: set[tuple[str, ...]] = set()
     apart = []
     for folder in listed:
         path, number = folder.path, 1
         while tuple(map(folded, path)) in taken if number > 1 else path in taken:
             number += 1
-            path = (*folder.path[:-1], f"{folder.path[-1]} ({number})")
+            mark = folder.kind.value if number == 2 and folder.kind is not Kind.MAIL else number
+            path = (*folder.path[:-1], f"{folder.path[-1]} ({mark})")
         taken |= {path, tuple(map(folded, path))}
         apart.append(folder if path == folder.path else replace(folder, path=path))
     return apart

@@ -12,6 +12,7 @@ import socket
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, suppress
+from datetime import datetime
 from hashlib import sha256
 from itertools import count
 from threading import Lock
@@ -48,6 +49,7 @@ class Maildir:
         self._path = path
         self._sizes = sizes
         self._files: dict[bytes, Rel] = {}  # id -> way of the file, as last listed
+        self._measured: dict[bytes, tuple[int, datetime | None]] = {}  # id -> what never changes of a message
 
     @property
     def folder(self) -> Folder:
@@ -68,15 +70,17 @@ class Maildir:
 
     def heads(self) -> Iterator[Head]:
         self._list()
-        letters = self._keywords()
+        letters, known, self._measured = self._keywords(), self._measured, {}
         with ExitStack() as held:
             places: dict[bytes, int] = {}
             for place in PLACES:
                 with suppress(FolderUnusable):
                     places[place] = held.enter_context(self._tree.directory((*self._rel, place)))
             for ref in sorted(self._files):
-                head = self._head(ref, letters, places)
+                head = self._as_known(ref, letters, known) or self._head(ref, letters, places)
                 if head is not None:
+                    if head.size:
+                        self._measured[ref] = head.size, head.date
                     yield head
 
     def read(self, refs: Sequence[bytes]) -> Iterator[Item]:
@@ -156,6 +160,15 @@ class Maildir:
                 ref = ref_of(_parts(name)[0])
                 found[ref_of(place, name) if ref in found else ref] = (*self._rel, place, name)
         self._files = found
+
+    def _as_known(
+        self, ref: bytes, letters: dict[str, str], known: dict[bytes, tuple[int, datetime | None]]
+    ) -> Head | None:
+        """A message that was listed before: its bytes never change, and its flags stand in its name."""
+        if ref not in known or ref not in self._files:
+            return None
+        size, date = known[ref]
+        return Head(ref, size, spelling.of_letters(_parts(self._files[ref][-1])[1], letters), date)
 
     def _head(self, ref: bytes, letters: dict[str, str], places: dict[bytes, int]) -> Head | None:
         """Without opening the file where its name tells the size (",W=": with CRLF, as Dovecot writes it)."""

@@ -12,7 +12,7 @@ reader, and the next writer cuts it: nothing behind that point was ever acknowle
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
@@ -71,6 +71,11 @@ class Mbox:
         """Every different X-Gmail-Labels field in it, where it is a Takeout."""
         with self._open() as fd:
             return self._index(fd).labels()
+
+    def label_counts(self) -> Mapping[bytes, int]:
+        """How many messages have each X-Gmail-Labels field."""
+        with self._open() as fd:
+            return self._index(fd).label_counts()
 
     def heads(self) -> Iterator[Head]:
         with self._open() as fd:

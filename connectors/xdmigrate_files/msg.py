@@ -1,6 +1,7 @@
-"""Outlook's .msg files: messages among the .eml of a directory, rebuilt in a process of its own (`msg_reader`).
+"""Outlook's .msg files, read in a process of its own (`msg_reader`).
 
-Appointments, contacts, tasks and notes are told and left out. Needs the extra `pst`.
+They are messages among the .eml of a directory, and events, tasks and cards among its .ics and .vcf. Needs the extra
+`pst`.
 """
 
 from __future__ import annotations
@@ -11,9 +12,10 @@ from dataclasses import dataclass
 from functools import partial
 from importlib.util import find_spec
 from threading import Lock
+from typing import Any
 
 from xdmigrate.errors import ItemRefused
-from xdmigrate.model import Head, Item
+from xdmigrate.model import Head, Item, Kind
 from xdmigrate_files.bodies import FileBody
 from xdmigrate_files.contained import Ended, Process
 from xdmigrate_files.onefile import moment, suffix_of
@@ -23,6 +25,9 @@ ENDING = ".msg"
 READER = (sys.executable, "-I", "-m", "xdmigrate_files.msg_reader")
 LARGEST = 300_000_000
 """Bytes of a file that is read."""
+
+LARGEST_MADE = 1_000_000_000
+"""Bytes of an item that is made of one."""
 
 _BLOCK = 256 * 1024
 
@@ -34,8 +39,9 @@ class Fact:
     size: int = 0
     flags: frozenset[str] = frozenset()
     seconds: float | None = None
-    is_mail: bool = True
+    kind: Kind | None = Kind.MAIL  # None: notes and the like, which are left out
     readable: bool = True
+    refused: tuple[str, str] = ("", "")  # why an item that is no mail becomes nothing: reason, and in words
 
 
 class MsgFiles:
@@ -60,16 +66,21 @@ class MsgFiles:
     def item(self, tree: Tree, rel: Rel, ref: bytes, noted: frozenset[str] | None) -> Item | None:
         """The message in a file; None when it is gone, or no mail."""
         fact, look = self.fact(tree, rel), tree.look(rel)
-        if fact is None or look is None or not fact.is_mail:
+        if fact is None or look is None or fact.kind is not Kind.MAIL:
             return None
         date = moment(look.st_mtime if fact.seconds is None else fact.seconds)
         head = Head(ref, fact.size, fact.flags if noted is None else noted, date)
         return Item(head, FileBody(fact.size, partial(self._blocks, tree, rel)))
 
+    def object(self, tree: Tree, rel: Rel) -> tuple[Fact, bytes]:
+        """An event, a task or a card with what is known of it."""
+        with self._lock:
+            return self._ask(tree, rel)
+
     def rebuilt(self) -> int:
         """How many messages were made of files so far."""
         with self._lock:
-            return sum(fact.readable for fact in self._known.values())
+            return sum(fact.readable and fact.kind is Kind.MAIL for fact in self._known.values())
 
     def _blocks(self, tree: Tree, rel: Rel) -> Iterator[bytes]:
         with self._lock:
@@ -90,17 +101,26 @@ class MsgFiles:
                 self._process = Process(READER)
             self._process.say(b"%d\n" % len(data) + data)
             told = self._process.line()
-            raw = b"".join(self._process.octets(int(told.get("size", 0))))
+            raw = b"".join(self._process.octets(min(int(told.get("size", 0)), LARGEST_MADE)))
         except (Ended, ValueError, TypeError, OSError):
             if self._process is not None:
                 self._process.end()
             self._process = None
             return Fact(readable=False), b""
-        if "size" not in told:
-            return Fact(is_mail="other" not in told, readable=False), b""
+        if "size" not in told or told.get("kind"):
+            return _no_mail(told), raw
         flags = {flag for key, flag in (("seen", "\\Seen"), ("draft", "\\Draft")) if told.get(key)}
         seconds = told.get("date")
         return Fact(len(raw), frozenset(flags), seconds if isinstance(seconds, (int, float)) else None), raw
+
+
+def _no_mail(told: dict[str, Any]) -> Fact:
+    """An event, a task or a card; what nobody can read counts as mail, so that it is told with the messages."""
+    if "other" in told:
+        return Fact(kind=None, readable=False)
+    kind = Kind(told["kind"]) if told.get("kind") in set(Kind) else Kind.MAIL
+    refused = (str(told["refused"])[:100], str(told.get("why", ""))[:300]) if "refused" in told else ("", "")
+    return Fact(kind=kind, readable="size" in told, refused=refused)
 
 
 def available() -> bool:

@@ -28,11 +28,12 @@ class Part(NamedTuple):
     kind: Kind
     uid: bytes  # empty: it has none
     data: bytes
+    refused: tuple[str, str] = ("", "")  # of an item of Outlook's that becomes nothing: the reason, and in words
 
     @property
     def version(self) -> bytes:
         """Another one whenever the bytes are others."""
-        return sha256(self.data).digest()[:16]
+        return sha256(self.data or self.refused[0].encode()).digest()[:16]
 
 
 def parts(data: bytes, ending: str) -> list[Part]:

@@ -40,11 +40,14 @@ class Sizes:
         self._lock = Lock()
         self._known: dict[tuple[int, int, int, int], Measured] = {}
 
+    def known(self, look: os.stat_result) -> Measured | None:
+        """What is known of this file without reading it."""
+        with self._lock:
+            return self._known.get((look.st_dev, look.st_ino, look.st_size, look.st_mtime_ns))
+
     def of(self, fd: int, look: os.stat_result) -> Measured:
         """Read the file unless that was done before."""
-        key = (look.st_dev, look.st_ino, look.st_size, look.st_mtime_ns)
-        with self._lock:
-            found = self._known.get(key)
+        found = self.known(look)
         if found is None:
             measure = Measure()
             for block in blocks_of(fd, 0, look.st_size):
@@ -53,7 +56,7 @@ class Sizes:
             with self._lock:
                 if len(self._known) >= _MEASURED_AT_MOST:
                     self._known.clear()
-                self._known[key] = found
+                self._known[look.st_dev, look.st_ino, look.st_size, look.st_mtime_ns] = found
         return found
 
 

@@ -1,7 +1,7 @@
 """The process that opens a PST: hostile files crash it, not the migration. Told its limits before it reads a byte.
 
-Asked on standard input, a line at a time: `skip NUMBER`, `list`, `read NUMBER`. Answers are JSON lines; the bytes of a
-message follow its line. Before a message is touched its number is told, so that the parent knows what killed us.
+Asked on standard input, a line at a time: `skip NUMBER`, `list`, `read NUMBER`. Answers are JSON lines; the bytes of an
+item follow its line. Before an item is touched its number is told, so that the parent knows what killed us.
 """
 
 from __future__ import annotations
@@ -11,21 +11,22 @@ import os
 import sys
 from collections.abc import Iterator
 from datetime import UTC
+from hashlib import sha256
 from typing import Any, BinaryIO
 
+from xdmigrate.formats.refusal import Unstorable
+from xdmigrate.model import Kind
 from xdmigrate_files.limits import limit_ourselves
-from xdmigrate_files.rebuilding import MAIL_CLASSES, Enclosed, Parts, rebuilt
+from xdmigrate_files.mapi import BODY, CLASS, HTML, Properties
+from xdmigrate_files.outlook import converted, kind_of
+from xdmigrate_files.pstitems import DEEPEST, MOST_ENCLOSED, Items, each, names_of, octets_of, quietly
+from xdmigrate_files.rebuilding import Enclosed, Parts, rebuilt
 
-DEEPEST = 30
-MOST_ENCLOSED = 1000
-LARGEST = 300_000_000
-"""Bytes of one attachment that is read."""
-
-SUBJECT, CLASS, FLAGS = 0x0037, 0x001A, 0x0E07
-DISPLAY_TO, DISPLAY_CC = 0x0E04, 0x0E03
+FLAGS, DISPLAY_TO, DISPLAY_CC = 0x0E07, 0x0E04, 0x0E03
 SENDER_ADDRESS, SENDER_SMTP = 0x0C1F, 0x5D01
-MIME_TYPE, CONTENT_ID = 0x370E, 0x3712
-SUBTREE = 0x35E0  # MS-OXCSTOR: the entry id of the folder that the user sees as the top
+LONG_NAME, SHORT_NAME, MIME_TYPE, CONTENT_ID, CONTAINER = 0x3707, 0x3704, 0x370E, 0x3712, 0x3613
+SUBTREE, TRASH, SENT = 0x35E0, 0x35E3, 0x35E4  # MS-OXCSTOR: entry ids of the folders for the user's top, trash, sent
+_READ, _DRAFT = 0x1, 0x8
 
 
 class Reader:
@@ -38,124 +39,138 @@ class Reader:
         self._skipped: set[int] = set()
         self._pst = pypff.file()
         self._pst.open_file_object(file)
+        self._items = Items(names_of(self._pst), self._built)
+        self._store = self._items.properties(self._pst.get_message_store())
+        self._places: dict[int, tuple[Any, int]] = {}  # number -> folder and place in it, once something was read
 
     def skip(self, number: int) -> None:
-        """This message killed a process like this one."""
+        """This item killed a process like this one."""
         self._skipped.add(number)
 
     def list(self) -> None:
-        """Every folder with its messages; then `end`."""
-        for path, folder in self._folders(self._top(), ()):
-            self._tell({"folder": path})
-            for message in _each(folder, "sub_message"):
-                self._list_one(message)
+        """Every folder with its items; then `end`."""
+        trash, sent = self._named(TRASH), self._named(SENT)
+        for path, folder, deleted in self._folders(self._top(), (), trash):
+            holds = self._items.properties(folder).text(CONTAINER)
+            told = {"folder": path, "holds": holds, "deleted": deleted}
+            self._tell({**told, "trash": folder.identifier == trash, "sent": folder.identifier == sent})
+            for item in each(folder, "sub_message"):
+                self._list_one(item)
         self._tell({"end": True})
 
     def read(self, number: int) -> None:
-        """One message whole, by the number that `list` told."""
-        message = None if number in self._skipped else self._find(number)
-        data = b"" if message is None else self._built(message)
-        self._tell({"size": len(data), "there": message is not None})
+        """One item whole, by the number that `list` told."""
+        item = None if number in self._skipped else self._find(number)
+        data = b"" if item is None else self._octets(item, self._kind(item) or Kind.MAIL)
+        self._tell({"size": len(data), "there": item is not None})
         self._out.write(data)
         self._out.flush()
 
-    def _list_one(self, message: Any) -> None:
-        number = int(message.identifier)
+    def _list_one(self, item: Any) -> None:
+        number = int(item.identifier)
         if number in self._skipped:
             self._tell({"unreadable": number})
             return
         self._tell({"trying": number})
-        told = _properties(message)
-        if not str(told.get(CLASS) or "IPM.NOTE").upper().startswith(MAIL_CLASSES):
+        kind = self._kind(item)
+        if kind is None:
             self._tell({"other": number})
-            return
-        date = message.delivery_time or message.client_submit_time
-        flags = told.get(FLAGS, 1)
-        self._tell({
-            "id": number,
+        elif kind is Kind.MAIL:
+            self._tell({"id": number, **self._mail(item)})
+        else:
+            self._tell({"id": number, "kind": kind.value, **self._object(item, kind)})
+
+    def _mail(self, message: Any) -> dict[str, Any]:
+        date = quietly(message, "delivery_time") or quietly(message, "client_submit_time")
+        flags = self._items.properties(message).number(FLAGS, _READ)
+        return {
             "size": len(self._built(message)),
-            "seen": bool(flags & 1) if isinstance(flags, int) else True,
-            "draft": bool(flags & 8) if isinstance(flags, int) else False,
+            "seen": bool(flags & _READ),
+            "draft": bool(flags & _DRAFT),
             "date": date.replace(tzinfo=UTC).timestamp() if date else None,
-        })  # fmt: skip
+        }
+
+    def _object(self, item: Any, kind: Kind) -> dict[str, Any]:
+        """An event, task or card; or why there is none."""
+        try:
+            data = self._octets(item, kind)
+        except Unstorable as refused:
+            return {"refused": refused.reason, "why": str(refused)}
+        except Exception:  # noqa: BLE001 -- one hostile item; after a hundred dead processes the whole file is given up
+            return {"refused": "unreadable", "why": "Outlook's file cannot give this item"}
+        return {"size": len(data), "digest": sha256(data).hexdigest()[:32]}
+
+    def _kind(self, item: Any) -> Kind | None:
+        return kind_of(self._items.properties(item).text(CLASS))
+
+    def _octets(self, item: Any, kind: Kind) -> bytes:
+        return self._built(item) if kind is Kind.MAIL else converted(kind, self._items.found(item))
 
     def _built(self, message: Any, depth: int = 0) -> bytes:
-        told = _properties(message)
-        address = str(told.get(SENDER_SMTP) or told.get(SENDER_ADDRESS) or "")
+        told = self._items.properties(message)
         return rebuilt(Parts(
             number=int(message.identifier),
-            headers=_quietly(message, "transport_headers") or "",
-            subject=_subject(_quietly(message, "subject") or ""),
-            sender=(_quietly(message, "sender_name") or "", address),
-            to=str(told.get(DISPLAY_TO) or ""),
-            cc=str(told.get(DISPLAY_CC) or ""),
-            date=message.client_submit_time or message.delivery_time,
-            plain=_quietly(message, "plain_text_body"),
-            html=_quietly(message, "html_body"),
-            rtf=_quietly(message, "rtf_body"),
+            headers=quietly(message, "transport_headers") or "",
+            subject=_subject(quietly(message, "subject") or ""),
+            sender=(quietly(message, "sender_name") or "", told.text(SENDER_SMTP) or told.text(SENDER_ADDRESS)),
+            to=told.text(DISPLAY_TO),
+            cc=told.text(DISPLAY_CC),
+            date=quietly(message, "client_submit_time") or quietly(message, "delivery_time"),
+            plain=quietly(message, "plain_text_body") or told.body(BODY),
+            html=quietly(message, "html_body") or told.body(HTML),
+            rtf=quietly(message, "rtf_body"),
             enclosed=list(self._enclosed(message, depth)),
         ))  # fmt: skip
 
     def _enclosed(self, message: Any, depth: int) -> Iterator[Enclosed]:
-        for number, one in enumerate(_each(message, "attachment")):
+        for number, one in enumerate(each(message, "attachment")):
             if number >= MOST_ENCLOSED:
                 return
-            told = _properties(one)
-            name = str(_quietly(one, "long_filename") or told.get(0x3704) or "")
-            if _quietly(one, "number_of_sub_items") and depth < DEEPEST:
+            told = self._items.properties(one)
+            name = told.text(LONG_NAME) or told.text(SHORT_NAME)
+            if quietly(one, "number_of_sub_items") and depth < DEEPEST:
                 yield Enclosed(name, self._built(one.get_sub_item(0), depth + 1), message=True)
-                continue
-            size = _quietly(one, "size") or 0
-            data = one.read_buffer(min(size, LARGEST)) if size else b""
-            yield Enclosed(name, data, str(told.get(MIME_TYPE) or ""), str(told.get(CONTENT_ID) or "").strip("<>"))
+            else:
+                yield Enclosed(name, octets_of(one), told.text(MIME_TYPE), told.text(CONTENT_ID).strip("<>"))
+
+    # --- folders --------------------------------------------------------------------------------------------------
 
     def _top(self) -> Any:
-        root = self._pst.get_root_folder()
-        wanted = _properties(self._pst.get_message_store()).get(SUBTREE)
-        number = int.from_bytes(wanted[-4:], "little") if isinstance(wanted, bytes) else None
-        return next((each for each in _each(root, "sub_folder") if each.identifier == number), root)
+        root, wanted = self._pst.get_root_folder(), self._named(SUBTREE)
+        return next((below for below in each(root, "sub_folder") if below.identifier == wanted), root)
 
-    def _folders(self, folder: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Any]]:
-        if path or folder.number_of_sub_messages:
-            yield path, folder
-        for below in _each(folder, "sub_folder") if len(path) < DEEPEST else ():
-            yield from self._folders(below, (*path, _quietly(below, "name") or f"{below.identifier:x}"))
+    def _named(self, key: int) -> int | None:
+        return _number_of(self._store, key)
+
+    def _folders(self, folder: Any, path: tuple[str, ...], trash: int | None) -> Iterator[tuple[Any, Any, bool]]:
+        """Way, folder, and whether it is in the trash."""
+        todo = [(folder, path, False)]
+        while todo:
+            here, way, deleted = todo.pop()
+            deleted = deleted or (trash is not None and here.identifier == trash)
+            if way or here.number_of_sub_messages:
+                yield way, here, deleted
+            below = list(each(here, "sub_folder")) if len(way) < DEEPEST else []
+            for one in reversed(below):
+                todo.append((one, (*way, quietly(one, "name") or f"{one.identifier:x}"), deleted))
 
     def _find(self, number: int) -> Any:
-        for _, folder in self._folders(self._top(), ()):
-            for message in _each(folder, "sub_message"):
-                if message.identifier == number:
-                    return message
-        return None
+        if not self._places:
+            for _, folder, _ in self._folders(self._top(), (), None):
+                for place, item in enumerate(each(folder, "sub_message")):
+                    self._places.setdefault(int(item.identifier), (folder, place))
+        found = self._places.get(number)
+        return found[0].get_sub_message(found[1]) if found else None
 
     def _tell(self, told: dict[str, Any]) -> None:
         self._out.write(json.dumps(told).encode() + b"\n")
         self._out.flush()
 
 
-def _each(holder: Any, what: str) -> Iterator[Any]:
-    for number in range(getattr(holder, f"number_of_{what}s")):
-        yield getattr(holder, f"get_{what}")(number)
-
-
-def _quietly(holder: Any, name: str) -> Any:
-    """A property, or None where the library cannot read it."""
-    try:
-        return getattr(holder, name)
-    except (OSError, ValueError, RuntimeError):
-        return None
-
-
-def _properties(holder: Any) -> dict[int, Any]:
-    """MAPI properties by number, as far as their types are known here."""
-    found: dict[int, Any] = {}
-    readers = {0x1F: "data_as_string", 0x1E: "data_as_string", 0x03: "data_as_integer", 0x102: "data"}
-    for number in range(_quietly(holder, "number_of_record_sets") or 0):
-        entries = holder.get_record_set(number).entries
-        for entry in entries:
-            if entry.value_type in readers and entry.entry_type not in found:
-                found[entry.entry_type] = _quietly(entry, readers[entry.value_type])
-    return found
+def _number_of(store: Properties, key: int) -> int | None:
+    """The folder that an entry id names (MS-PST 2.4.3.2): its last four bytes."""
+    wanted = store.octets(key)
+    return int.from_bytes(wanted[-4:], "little") if wanted else None
 
 
 def _subject(text: str) -> str:

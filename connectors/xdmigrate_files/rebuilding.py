@@ -16,9 +16,6 @@ from email.message import EmailMessage
 from email.utils import format_datetime, formataddr
 from hashlib import sha256
 
-MAIL_CLASSES = ("IPM.NOTE", "IPM.POST", "IPM.SCHEDULE", "REPORT")
-"""What Outlook calls mail, its subclasses included; appointments, contacts, tasks and notes are called otherwise."""
-
 _FIELD = re.compile(r"^([!-9;-~]{1,100}):[ \t]*((?:[^\r\n]|\r?\n[ \t])*)", re.MULTILINE)
 _OURS = re.compile(r"content-|mime-version\Z", re.IGNORECASE)
 _TYPE = re.compile(r"([a-z0-9][a-z0-9.+-]{0,60})/([a-z0-9][a-z0-9.+-]{0,60})", re.IGNORECASE)
@@ -118,7 +115,7 @@ def _body(parts: Parts) -> bytes:
 def _texts(message: EmailMessage, parts: Parts) -> None:
     if parts.plain is not None or (parts.html is None and parts.rtf is None):
         message.set_content(
-            _text(parts.plain or b""), cte="base64" if parts.plain and not parts.plain.isascii() else None
+            plain_text(parts.plain or b""), cte="base64" if parts.plain and not parts.plain.isascii() else None
         )
     if parts.html is not None:
         if parts.plain is None:
@@ -129,7 +126,8 @@ def _texts(message: EmailMessage, parts: Parts) -> None:
         message.set_content(parts.rtf, "text", "rtf", cte="base64")
 
 
-def _text(raw: bytes) -> str:
+def plain_text(raw: bytes) -> str:
+    """A body of Outlook's, whose charset nobody tells, with LF."""
     try:
         text = raw.decode()
     except UnicodeDecodeError:

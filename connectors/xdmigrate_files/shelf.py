@@ -42,6 +42,11 @@ class Draft:
         while block := self.file.read(BLOCK):
             yield block
 
+    def beginning(self, limit: int) -> bytes:
+        """The first bytes."""
+        self.file.seek(0)
+        return self.file.read(limit)
+
     def unix(self) -> Iterator[bytes]:
         """The bytes as a Unix disk has them, where reading gives back the same, else as they are."""
         return as_lf(self.blocks()) if self.measure.plain else self.blocks()

@@ -10,7 +10,7 @@ import errno
 import fcntl
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from typing import NamedTuple
 
@@ -159,6 +159,16 @@ class Tree:
             if error.errno in _GONE:
                 return None
             raise told(error, rel) from error
+
+    def looks(self, rel: Rel, names: Iterable[bytes]) -> Iterator[tuple[bytes, os.stat_result]]:
+        """What these files of one directory are, by one question to the system for each; what is gone is left out."""
+        with self.directory(rel) as fd:
+            for name in names:
+                try:
+                    look = os.stat(_one_name(name), dir_fd=fd, follow_symlinks=False)
+                except OSError:
+                    continue
+                yield name, look
 
     # --- writing --------------------------------------------------------------------------------------------------
 

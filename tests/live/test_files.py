@@ -6,6 +6,7 @@ import hashlib
 import json
 import mailbox
 import re
+import shutil
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
@@ -198,6 +199,22 @@ def test_all_kinds_from_files_to_files(tmp_path: Path) -> None:
     assert {kind: closed(counts) for kind, counts in answer.facts["totals"].items()} == dict.fromkeys(
         ("mail", "calendar", "contacts"), True
     )
+
+
+@pytest.mark.full
+def test_what_outlook_kept_becomes_files(tmp_path: Path) -> None:
+    """Mail, an appointment, a contact and a task of real .msg files, and the mail of a .pst."""
+    kept = corpus.require()
+    old, new = tmp_path / "old", tmp_path / "new"
+    shutil.copytree(kept / "msg", old / "Desk")
+    shutil.copyfile(kept / "pst" / "tika-testPST_variousBodyTypes.pst", old / "archive.pst")
+    project = Project(tmp_path, files(old), files(new, format="eml"), ["ann@example.test"])
+    answer, verified = project.run("sync"), project.run("verify", "--full")
+    assert (answer.exit, verified.exit) == (0, 0), (answer, verified)
+    copied = {kind: counts["copied"] for kind, counts in answer.facts["totals"].items()}
+    assert copied == {"mail": 39, "calendar": 1, "contacts": 1, "tasks": 1}
+    assert sorted(path.parent.name for path in new.rglob("*.ics")) == ["Desk (calendar)", "Desk (tasks)"]
+    assert project.run("sync").facts["totals"]["mail"]["copied"] == 39
 
 
 def drafts(rng: Random, count: int) -> list[Draft]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -10,14 +10,23 @@ from sqlalchemy import Connection
 
 from xdmigrate.engine.closing import unclaimed
 from xdmigrate.engine.fingerprints import ENTRY, Print, of_entry, prints
-from xdmigrate.engine.match import Look, by_content, by_size, pair_alike
+from xdmigrate.engine.match import Look, by_content, pair_alike
 from xdmigrate.engine.work import Pair, Work
 from xdmigrate.model import FlagChange, Folder, Head, Outcome
 from xdmigrate_state import folders, intents, ledger
+from xdmigrate_state.packing import batched
 from xdmigrate_state.rows import FolderRow, ItemRow, PlaceRow, Settled
 
 DEDUPE = "dedupe"
 """The wish of mailboxes that go to one place and share equal items there."""
+
+PAGE = 5000
+"""Rows read at once."""
+
+SIZES = 500
+"""Sizes asked for at once."""
+
+SIZE_BYTES = 8
 
 TRIED = 5
 """Bodies of each side that are read to see whether the sizes that a store tells are true."""
@@ -43,31 +52,53 @@ def adopt(work: Work, pair: Pair) -> Iterator[None]:
 
 def _adopt_by_size(work: Work, pair: Pair, folder: Folder, free: dict[bytes, Head]) -> Iterator[None]:
     """Only what has an equally large item on the other side is read. What is claimed is no longer free."""
-    wanted = work.read(lambda c: ledger.uncopied(c, pair.row, {head.size for head in free.values()}))
-    for rows, heads in by_size(wanted, list(free.values())):
-        mine = dict(prints(work.source, pair.folder, [row.source_id for row in rows]))
-        theirs = dict(prints(work.target, folder, [head.ref for head in heads]))
-        _adopt_alike(work, pair, folder, Candidates(rows, {head.ref: head for head in heads}, mine, theirs), free)
+    found = (_of_size(head.size, head.ref) for head in free.values())
+    for left, right in by_content(_waiting_of(work, pair, {head.size for head in free.values()}), found, SIZE_BYTES):
+        refs, copies = [each[SIZE_BYTES:] for each in left], [each[SIZE_BYTES:] for each in right]
+        mine, theirs = dict(prints(work.source, pair.folder, refs)), dict(prints(work.target, folder, copies))
+        heads = {ref: free[ref] for ref in copies}
+        _adopt_alike(work, pair, folder, Candidates(_rows(work, pair, refs), heads, mine, theirs), free)
         yield
+
+
+def _of_size(size: int, ref: bytes) -> bytes:
+    """A size and an id in one, so that many can be held."""
+    return size.to_bytes(SIZE_BYTES) + ref
+
+
+def _waiting_of(work: Work, pair: Pair, sizes: Collection[int]) -> Iterator[bytes]:
+    """What has no copy yet and one of these sizes; a few hundred sizes at a time."""
+    for some in batched(sorted(sizes), SIZES):
+        for row in work.read(partial(ledger.uncopied, folder=pair.row, sizes=some)):
+            yield _of_size(row.size, row.source_id)
+
+
+def _waiting(work: Work, pair: Pair) -> Iterator[ItemRow]:
+    """What has no copy yet, by source id; a page in memory at a time."""
+    edge: bytes | None = None
+    while page := work.read(partial(ledger.pending, folder=pair.row, newest=False, limit=PAGE, after=edge)):
+        yield from (row for row in page if row.target_id is None and not row.gone)
+        edge = page[-1].source_id
+
+
+def _rows(work: Work, pair: Pair, refs: Sequence[bytes]) -> list[ItemRow]:
+    """The rows of these items, by source id."""
+    found = work.read(partial(ledger.by_refs, folder=pair.row, refs=refs))
+    return [found[ref] for ref in sorted(found)]
 
 
 def _adopt_by_content(work: Work, pair: Pair, folder: Folder, free: dict[bytes, Head]) -> Iterator[None]:
     """Everything that is left on both sides is read."""
-    waiting = [row.source_id for row in work.read(lambda c: ledger.uncopied(c, pair.row))] if free else []
+    waiting = [row.source_id for row in _waiting(work, pair)] if free else []
     if not waiting:
         return
-    mine = [content.entry(ref) for ref, content in prints(work.source, pair.folder, waiting)]
-    theirs = [content.entry(ref) for ref, content in prints(work.target, folder, list(free))]
+    mine = (content.entry(ref) for ref, content in prints(work.source, pair.folder, waiting))
+    theirs = (content.entry(ref) for ref, content in prints(work.target, folder, list(free)))
     for left, right in by_content(mine, theirs, ENTRY):
         yield
         some, copies = dict(map(of_entry, left)), dict(map(of_entry, right))
-        rows = sorted(work.read(partial(ledger.by_refs, folder=pair.row, refs=some)).values(), key=_source_id)
-        heads = {ref: head for ref, head in free.items() if ref in copies}
-        _adopt_alike(work, pair, folder, Candidates(rows, heads, some, copies), free)
-
-
-def _source_id(row: ItemRow) -> bytes:
-    return row.source_id
+        heads = {ref: free[ref] for ref in sorted(copies)}
+        _adopt_alike(work, pair, folder, Candidates(_rows(work, pair, list(some)), heads, some, copies), free)
 
 
 def _estimated(work: Work, pair: Pair, folder: Folder, free: Mapping[bytes, Head]) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import socket
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from xdmigrate.errors import AccessDenied, FolderUnusable, ItemRefused, Xdmigrat
 from xdmigrate.model import Folder, Login
 from xdmigrate.testing.bodies import whole
 from xdmigrate.testing.conformance.kit import mail, refs, write_all
-from xdmigrate_files import connector, settings
+from xdmigrate_files import connector, objects, settings, vdir
 from xdmigrate_files.tree import shown
 
 SECRET = b"Subject: secret\n\nnobody's business\n"
@@ -229,3 +230,53 @@ def test_a_path_that_is_not_there(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(AccessDenied, match="neither"):
         source(tmp_path / "pipe")
+
+
+def test_labels_that_are_no_text_and_labels_without_end(tmp_path: Path) -> None:
+    """A label of Google's is a folder; none ends the listing, and none is deeper than folders are."""
+    labelled = LINE + b"X-Gmail-Labels: %s\n" + HONEST + b"\n"
+    (tmp_path / "a.mbox").write_bytes(
+        labelled % b"=?utf-8?b?A?=" + labelled % (b"a/" * 3000) + labelled % b"=?\0?q?x?="
+    )
+    session = source(tmp_path)
+    folders = [folder for folder in session.folders() if folder.selectable]
+    assert sum(folder.count for folder in folders) == 3
+    assert max(len(folder.path) for folder in folders) == 20
+    assert all(len(contents(session, folder)) == folder.count for folder in folders)
+
+
+def test_a_file_of_many_items_is_taken_apart_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cards = b"".join(b"BEGIN:VCARD\r\nVERSION:3.0\r\nUID:%d\r\nFN:x\r\nEND:VCARD\r\n" % each for each in range(30))
+    (tmp_path / "all.vcf").write_bytes(cards)
+    session = source(tmp_path)
+    (folder,) = session.folders()
+    known, taken = refs(session, folder), Counter[str]()
+
+    def counted(data: bytes, ending: str) -> list[objects.Part]:
+        taken[ending] += 1
+        return objects.parts(data, ending)
+
+    monkeypatch.setattr(vdir, "parts", counted)
+    found = [item for start in range(0, 30, 5) for item in session.read(folder, known[start : start + 5])]
+    assert sorted(item.head.ref for item in found) == sorted(known)
+    assert taken == {".vcf": 1}
+    (tmp_path / "all.vcf").write_bytes(cards.replace(b"FN:x", b"FN:yy"))
+    assert all(b"FN:yy" in whole(item) for item in session.read(folder, known))
+
+
+def test_a_file_that_grows_or_shrinks_while_it_is_read(tmp_path: Path) -> None:
+    box(tmp_path / "a.mbox", HONEST * 30_000)
+    session = source(tmp_path)
+    (folder,) = session.folders()
+    (item,) = session.read(folder, refs(session, folder))
+    passing = item.body.chunks()
+    got = len(next(passing))
+    with (tmp_path / "a.mbox").open("ab") as file:
+        file.write(LINE + b"Subject: later\n\nx\n" * 1000)
+    assert got + sum(map(len, passing)) == item.body.size
+    (item,) = (each for each in session.read(folder, refs(session, folder)) if each.body.size == item.body.size)
+    passing = item.body.chunks()
+    next(passing)
+    os.truncate(tmp_path / "a.mbox", 400_000)
+    assert sum(map(len, passing)) < item.body.size
+    assert session.status(folder).count == 1

@@ -16,7 +16,7 @@ from tests.connectors.files.making import endpoint, login
 from tests.connectors.files.test_mbox import source, target
 from tests.data import corpus
 from xdmigrate.errors import ItemRefused
-from xdmigrate.model import FlagChange
+from xdmigrate.model import FlagChange, Kind
 from xdmigrate.testing.bodies import whole
 from xdmigrate.testing.conformance.kit import bodies, refs
 from xdmigrate_files import connector, msg
@@ -34,7 +34,12 @@ def parsed(raw: bytes) -> email.message.EmailMessage:
 
 def test_every_file_of_the_corpus(caplog: pytest.LogCaptureFixture) -> None:
     session = source(corpus.require() / "msg")
-    (folder,) = session.folders()
+    *objects, folder = sorted(session.folders(), key=lambda each: each.kind is Kind.MAIL)
+    assert [(each.path, each.kind, each.count) for each in objects] == [
+        (("Calendar",), Kind.CALENDAR, 1),
+        (("Contacts",), Kind.CONTACTS, 1),
+        (("Tasks",), Kind.TASKS, 1),
+    ]
     heads = {head.ref: head for head in session.heads(folder)}
     raw = bodies(session, folder)
     assert folder.count == len(heads) == len(raw) == 35
@@ -54,8 +59,52 @@ def test_every_file_of_the_corpus(caplog: pytest.LogCaptureFixture) -> None:
     }
     session.close()
     assert [record.getMessage() for record in caplog.records] == [
-        "4 appointments, contacts and tasks of Outlook's were left out below the path"
+        "1 notes, journal entries and distribution lists of Outlook's were left out below the path"
     ]
+
+
+def test_appointments_contacts_and_tasks_of_the_corpus() -> None:
+    session = source(corpus.require() / "msg")
+    objects = [each for each in session.folders() if each.kind is not Kind.MAIL]
+    found: dict[Kind, dict[bytes, bytes]] = {each.kind: bodies(session, each) for each in objects}
+    (event,), (card,), (task,) = (found[kind].values() for kind in (Kind.CALENDAR, Kind.CONTACTS, Kind.TASKS))
+    for line in (b"SUMMARY:Quick brown fox", b"DTSTART:20170228T183000Z", b"DTEND:20170228T190000Z",
+                 b"LOCATION:under lazy dog", b"DESCRIPTION:This is a meeting to discuss jumping"):  # fmt: skip
+        assert line + b"\r\n" in event
+    for line in (b"FN:Dr Quick Brown Fox Jr", b"N:Fox;Quick;Brown;Dr;Jr", b"EMAIL;TYPE=INTERNET:quickbrown@gmail.com",
+                 b"TEL;TYPE=CELL:(456) 789-0123", b"ORG:Fence Co"):  # fmt: skip
+        assert line + b"\r\n" in card
+    for line in (b"SUMMARY:Must jump over the lazy dog", b"DTSTART;VALUE=DATE:20170219", b"DUE;VALUE=DATE:20170310"):
+        assert line + b"\r\n" in task
+    for folder in objects:
+        auditor = connector.auditor(endpoint(corpus.require() / "msg"), login())
+        assert {one.ref: one.size for one in auditor.inspect(folder, list(found[folder.kind]))} == {
+            ref: len(each) for ref, each in found[folder.kind].items()
+        }
+
+
+def test_an_object_that_becomes_nothing_is_one_item(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    code = (
+        "import sys, json\nfor line in sys.stdin.buffer:\n"
+        "    data = sys.stdin.buffer.read(int(line))\n"
+        "    told = {'kind': 'calendar', 'refused': 'bad-series', 'why': 'because'}\n"
+        "    if data == b'fine': told = {'kind': 'calendar', 'size': 5}\n"
+        "    print(json.dumps(told) + chr(10) + ('hello' if data == b'fine' else ''), end='', flush=True)\n"
+    )
+    (tmp_path / "reader.py").write_text(code)
+    monkeypatch.setattr(msg, "READER", (sys.executable, str(tmp_path / "reader.py")))
+    (tmp_path / "a.msg").write_bytes(b"bad")
+    (tmp_path / "b.msg").write_bytes(b"fine")
+    session = source(tmp_path)
+    (folder,) = session.folders()
+    assert (folder.path, folder.kind, folder.count) == (("Calendar",), Kind.CALENDAR, 2)
+    read, refused = [], []
+    for item in session.read(folder, refs(session, folder)):
+        try:
+            read.append(whole(item))
+        except ItemRefused as error:
+            refused.append((error.reason, error.message))
+    assert (read, refused) == ([b"hello"], [("bad-series", "because")])
 
 
 def test_check_says_that_messages_are_rebuilt() -> None:

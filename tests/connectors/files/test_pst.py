@@ -9,6 +9,9 @@ from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 from random import Random
+from select import select
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -16,9 +19,10 @@ from tests.connectors.files.making import endpoint, login
 from tests.connectors.files.test_mbox import LINE, source
 from tests.data import corpus
 from xdmigrate.errors import ItemRefused
+from xdmigrate.model import Kind, Role
 from xdmigrate.testing.bodies import whole
 from xdmigrate.testing.conformance.kit import bodies, refs
-from xdmigrate_files import connector, pst
+from xdmigrate_files import connector, contained, pst
 from xdmigrate_files.rebuilding import Enclosed, Parts, rebuilt
 
 needs_library = pytest.mark.skipif(find_spec("pypff") is None, reason="libpff-python is not installed")
@@ -198,3 +202,85 @@ def test_hostile_properties_make_one_header(text: str) -> None:
     parsed = email.message_from_bytes(raw)
     assert len(parsed.get_all("Subject") or []) <= 2
     assert parsed.get_content_type() == "text/plain"
+
+
+HANGS = "(open(sys.argv[0] + '.hangs', 'w').close(), __import__('time').sleep(60))"
+
+
+def test_a_reader_that_hangs_is_ended(
+    tmp_path: Path, crashing: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each such item costs as long as is waited for an answer: of many of them the file is given up."""
+    crashing(READER.replace('sys.exit("crash")', HANGS))
+    hangs = tmp_path / "reader.py.hangs"
+
+    def waiting(reading: list[Any], writing: list[Any], odd: list[Any], _: float) -> tuple[list[Any], ...]:
+        """As if the time were up as soon as the reader is known to hang."""
+        while not hangs.exists():
+            found = select(reading, writing, odd, 0.05)
+            if found[0]:
+                return found
+        hangs.unlink()
+        return [], [], []
+
+    monkeypatch.setattr(contained, "select", SimpleNamespace(select=waiting))
+    session = source(tmp_path / "a.pst")
+    (folder,) = session.folders()
+    assert folder.count == 3
+    monkeypatch.setattr(pst, "MOST_HANGS", 0)
+    findings = connector.check(endpoint(tmp_path / "a.pst"), login(), writable=False)
+    assert "1 files of Outlook's (.pst) that crash their reader are left out" in {each.text for each in findings}
+
+
+OBJECTS = """
+import json, sys
+def tell(**told):
+    print(json.dumps(told), flush=True)
+for line in sys.stdin:
+    word, _, number = line.strip().partition(" ")
+    if word == "list":
+        tell(folder=["Mail"], holds="IPF.Note", sent=True)
+        tell(id=1, size=5, seen=True, date=0)
+        tell(id=2, kind="contacts", size=5, digest="a")
+        tell(folder=["Kalender"], holds="IPF.Appointment")
+        tell(id=3, kind="calendar", size=5, digest="b")
+        tell(id=4, kind="calendar", refused="bad-series", why="because")
+        tell(other=5)
+        tell(folder=["Bin"], holds="", trash=True, deleted=True)
+        tell(id=6, kind="calendar", size=5, digest="c")
+        tell(end=True)
+    elif word == "read":
+        tell(size=5)
+        print("hello", end="", flush=True)
+"""
+
+
+def test_every_kind_is_a_folder_of_its_own(tmp_path: Path, crashing: Callable[[str], None]) -> None:
+    crashing(OBJECTS)
+    session = source(tmp_path / "a.pst")
+    folders = {(folder.path, folder.kind): folder for folder in session.folders() if folder.selectable}
+    assert {key: (folder.count, folder.role) for key, folder in folders.items()} == {
+        (("Bin",), Kind.MAIL): (0, Role.TRASH),
+        (("Kalender",), Kind.CALENDAR): (2, None),
+        (("Mail",), Kind.MAIL): (1, Role.SENT),
+        (("Mail (contacts)",), Kind.CONTACTS): (1, None),
+    }
+    read, refused = [], []
+    for item in session.read(calendar := folders[("Kalender",), Kind.CALENDAR], refs(session, calendar)):
+        assert item.kind is Kind.CALENDAR
+        try:
+            read.append(whole(item))
+        except ItemRefused as error:
+            refused.append((error.reason, error.message))
+    assert (read, refused) == ([b"hello"], [("bad-series", "because")])
+    versions = {head.version for head in session.heads(calendar)}
+    assert len(versions) == 2
+    assert b"" not in versions
+    auditor = connector.auditor(endpoint(tmp_path / "a.pst"), login())
+    mine = folders[("Mail (contacts)",), Kind.CONTACTS]
+    assert [one.size for one in auditor.inspect(mine, refs(session, mine))] == [5]
+    session.close()
+    assert session._layout.tree.left_out() == {
+        "appointments, contacts and tasks in the trash of Outlook's": 1,
+        "notes, journal entries and distribution lists of Outlook's": 1,
+    }

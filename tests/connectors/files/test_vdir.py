@@ -47,8 +47,8 @@ def test_what_a_directory_holds_is_told_by_kind(tmp_path: Path) -> None:
     found = {(folder.path, folder.kind): folder for folder in source(tmp_path).folders() if folder.selectable}
     assert {key: folder.count for key, folder in found.items()} == {
         (("Work",), Kind.CALENDAR): 1,
-        (("Work (2)",), Kind.CONTACTS): 1,
-        (("Work (3)",), Kind.TASKS): 1,
+        (("Work (contacts)",), Kind.CONTACTS): 1,
+        (("Work (tasks)",), Kind.TASKS): 1,
         (("all",), Kind.CALENDAR): 2,
         (("friends",), Kind.CONTACTS): 2,
     }
