@@ -37,7 +37,7 @@ def main() -> int:
         head = heading(tools, startups, wish)
         print(head, flush=True)
         servers = {storage: stages.enter_context(Stage(storage, place)) for storage in STORAGES}
-        setting = Setting(Contest(tools, wish.runs, startups), servers, wish.scale)
+        setting = Setting(Contest(tools, wish.runs, startups), servers, wish.scale, wish.tools)
         results = list(_measured(setting, wish.only or list(PHASES)))
     return _closed(results, head, write=wish.write)
 

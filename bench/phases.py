@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import imaplib
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 
-from bench import corpus
+from bench import corpus, groupware
 from bench.contest import Account, Contest, bounds
 from bench.corpus import Corpus
 from bench.measure import Row, measure
@@ -50,6 +50,7 @@ class Setting:
     contest: Contest
     stages: Mapping[Storage, Stage]
     scale: float
+    chosen: Collection[str] | None = None  # names of tools; None: all
 
     def scaled(self, chosen: Corpus) -> Corpus:
         """A corpus at the scale of this run."""
@@ -185,6 +186,16 @@ def large(setting: Setting) -> Result:
     return Result("large", f"One message of {LARGE / 1e6:.0f} MB, Maildir", rows)
 
 
+def calendars(setting: Setting) -> Result:
+    """One run each: Radicale takes minutes for it, whoever asks."""
+    found = groupware.copies(setting.scale, setting.chosen)
+    notes = [
+        f"Items instead of messages, HTTP requests instead of commands. Each tool ran once; {groupware.versions()}.",
+        f"The target's server itself was busy for {found.busy}.",
+    ]
+    return Result("groupware", f"Calendars and contacts, Radicale to Radicale, {found.what}", found.rows, notes=notes)
+
+
 PHASES: dict[str, Callable[[Setting], Result]] = {
     "maildir": partial(full, chosen=corpus.BIG, storage="maildir"),
     "mdbox": partial(full, chosen=corpus.BIG, storage="mdbox"),
@@ -197,6 +208,7 @@ PHASES: dict[str, Callable[[Setting], Result]] = {
     "latency": latency,
     "tls": tls,
     "large": large,
+    "groupware": calendars,
 }
 
 

@@ -18,6 +18,7 @@ GOALS: dict[str, dict[str, float]] = {
     "tls": {"mbsync": 1.8, "dsync": 1.1},
     "unchanged": {"mbsync": 3, "imapsync": 250},
     "delta": {"mbsync": 1},
+    "groupware": {"vdirsyncer": 5},
 }
 """How many times faster than each tool we mean to be at least, in the same run."""
 

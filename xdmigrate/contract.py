@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from types import TracebackType
 from typing import Protocol, Self, runtime_checkable
 
@@ -58,6 +59,9 @@ class Features:
     idempotency: bool = False  # a second write with the same key is the same item; else reconciled by content
     size_limit: int | None = None  # bytes; None: unknown, found out by refusals
     rewrites: str = ""  # what the store alters in the bytes it is given; empty: it keeps every byte
+    strict: bool = (
+        False  # of events, tasks and contacts only what the standards allow; else a dry run foresees no refusal
+    )
     delimiter: str = ""  # character that no folder name level may hold; empty: none
     name_limit: int = 0  # longest name level in bytes of UTF-8; 0: unknown
 
@@ -306,6 +310,56 @@ class Connector(Protocol):
 
     def check(self, endpoint: Endpoint, login: Login, *, writable: bool) -> list[Finding]:
         """Log in once and tell what this account can do; changes nothing. Raises as `source`."""
+
+
+class Promise(StrEnum):
+    """What a plan says about the invitations that an endpoint's server sends."""
+
+    NONE = "none"
+    OFF = "off"  # its sending is switched off
+    SILENT = "silent"  # a canary proved that it sends none for what we ask it to be silent about
+    BY_HAND = "silent-by-hand"  # a person proved that, in another way
+
+
+class Trial(Protocol):
+    """An account on a server that may mail the people in events, opened to find out whether it can be kept silent.
+
+    Whatever it does is about the events of the trial alone, which are named by their UIDs.
+    """
+
+    @property
+    def server(self) -> str:
+        """What the server calls itself, as one harmless line; empty: it does not say."""
+
+    @property
+    def schedules(self) -> bool:
+        """Whether the server says that it sends invitations."""
+
+    def invite(self, event: bytes, *, silent: bool) -> None:
+        """Write an iCalendar object just as a `Writer` would: silenced, or as it would be with the sending off.
+
+        Raises EndpointError when the server does not take it.
+        """
+
+    def held(self, uids: Sequence[str]) -> dict[str, bytes]:
+        """Those of the UIDs that any calendar or inbox of the account holds, each with what changes when it does."""
+
+    def withdraw(self, uids: Sequence[str]) -> int:
+        """Remove these events wherever the account holds them, and then what was made for them; how many there were."""
+
+    def close(self) -> None:
+        """End the session. Never raises."""
+
+
+@runtime_checkable
+class Inviting(Protocol):
+    """What a connector is beside a `Connector` when its servers may mail the people in what is written there."""
+
+    def promise(self, endpoint: Endpoint) -> Promise:
+        """What the plan says; nothing is connected."""
+
+    def trial(self, endpoint: Endpoint, login: Login) -> Trial:
+        """Log in for a canary. Raises as `Connector.source`."""
 
 
 Connect = Callable[[Endpoint, Login], Source]

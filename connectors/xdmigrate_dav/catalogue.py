@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
@@ -14,8 +15,6 @@ ASKED = (
     names.TYPE,
     names.DISPLAY_NAME,
     names.COMPONENTS,
-    names.SYNC_TOKEN,
-    names.CTAG,
     names.PRIVILEGES,
     names.OWNER,
     names.COLOUR,
@@ -25,9 +24,17 @@ ASKED = (
     names.CONTACTS_LIMIT,
     names.CARD_VERSIONS,
 )
+TOKENS = (names.SYNC_TOKEN, names.CTAG)
+"""Asked for beside them only where they are looked at: Radicale reads every item of the account for each of the two."""
+
 EVERYTHING = frozenset(("VEVENT", "VTODO", "VJOURNAL"))
 """What a calendar takes that does not say (RFC 4791 section 5.2.3)."""
 
+FOR_TASKS = "-tasks"
+"""How the address ends of what we made for tasks: SOGo makes every calendar for both, and tells no difference."""
+
+_OURS = re.compile(rf".*/[0-9a-f]{{32}}({FOR_TASKS})?(-\d)?/")
+_OWNER = re.compile(r" \((?:(?! \().)*<[^<>]*>\)\Z")
 WRITING = frozenset(map(dav, ("all", "write", "write-content", "bind")))
 SUBSCRIBED = f"{{{SERVER}}}subscribed"
 SHARED = f"{{{SERVER}}}shared"
@@ -50,35 +57,58 @@ class Collection:
     versions: frozenset[str] = field(default=frozenset())  # of vCards that it tells to take and give
     colour: str = ""
     comment: str = ""
+    is_sogo: bool = False  # which has ways of its own
 
     @property
     def kinds(self) -> tuple[Kind, ...]:
-        """What it may hold. Both kinds of a calendar that takes events and tasks."""
+        """What it may hold, first what it is for. Both kinds of a calendar that takes events and tasks."""
         if self.contacts:
             return (Kind.CONTACTS,)
-        tasks = (Kind.TASKS,) if "VTODO" in self.components else ()
-        return tasks if self.components == {"VTODO"} else (Kind.CALENDAR, *tasks)
+        if self.components == {"VTODO"}:
+            return (Kind.TASKS,)
+        if "VTODO" not in self.components:
+            return (Kind.CALENDAR,)
+        ours = _OURS.fullmatch(self.path)
+        return (Kind.TASKS, Kind.CALENDAR) if ours and ours[1] else (Kind.CALENDAR, Kind.TASKS)
 
 
-def of(answer: Answer, path: str, principal: str, owner: str) -> Collection | None:
-    """The collection that an answer describes; None for everything else. `owner`: the path it tells, or nothing."""
+def of(answer: Answer, path: str, principal: str, owner: str, *, behalf: bool = False) -> Collection | None:
+    """The collection that an answer describes; None for everything else.
+
+    `owner`: the path it tells, or nothing; `behalf`: an administrator is told.
+    """
     types = answer.names(names.TYPE)
-    contacts = card("addressbook") in types
+    contacts, is_sogo = card("addressbook") in types, _is_of_sogo(answer)
     if not contacts and cal("calendar") not in types:
         return None
     return Collection(
         path=hrefs.collection(path),
-        name=answer.text(names.DISPLAY_NAME) or hrefs.name_of(path),
+        name=_name(answer, owned=is_sogo and behalf) or hrefs.name_of(path),
         contacts=contacts,
         components=frozenset() if contacts else _components(answer),
-        token=answer.text(names.SYNC_TOKEN) or answer.text(names.CTAG),
+        token="" if is_sogo else answer.text(names.SYNC_TOKEN) or answer.text(names.CTAG),
         writable=_is_writable(answer),
         left_out=_left_out(types, path, principal, owner),
         limit=_number(answer.text(names.CONTACTS_LIMIT if contacts else names.CALENDAR_LIMIT)),
         versions=_versions(answer),
         colour=answer.text(names.COLOUR),
         comment=answer.text(names.CONTACTS_COMMENT if contacts else names.CALENDAR_COMMENT),
+        is_sogo=is_sogo,
     )
+
+
+def _name(answer: Answer, *, owned: bool) -> str:
+    """`owned`: it tells the owner, too, as SOGo does to everybody else."""
+    name = answer.text(names.DISPLAY_NAME)
+    return _OWNER.sub("", name) if owned else name
+
+
+def _is_of_sogo(answer: Answer) -> bool:
+    """Whether SOGo keeps it: only SOGo has privileges of its maker's, and no proxy takes them away, as it does headers.
+
+    Its tokens are worth nothing: they are the second of the last change, and there may be two changes in a second.
+    """
+    return any(name.startswith(f"{{{names.INVERSE}}}") for name in answer.names(names.PRIVILEGES))
 
 
 def _components(answer: Answer) -> frozenset[str]:
@@ -132,6 +162,11 @@ class Listed:
     kind: Kind
     name: str
 
+    @property
+    def is_beside(self) -> bool:
+        """Whether we made the collection for the other kind: each of two folders can be renamed for itself."""
+        return self.kind is not self.collection.kinds[0] and _OURS.fullmatch(self.collection.path) is not None
+
     def folder(self, count: int, state: bytes) -> Folder:
         """As the engine knows it. The address stays when the display name changes."""
         path = self.collection.path
@@ -141,13 +176,15 @@ class Listed:
 def listed(collections: Iterable[Collection]) -> list[Listed]:
     """Every folder of the account, the same for the same collections in any order.
 
-    The first of several with one display name keeps it; the others get their address behind it.
+    The first of several with one display name keeps it, before what is only there beside; the others get their address
+    behind it.
     """
     found: list[Listed] = []
-    for collection in sorted(collections, key=lambda each: each.path):
-        for kind in collection.kinds:
-            taken = {each.name for each in found if each.kind is kind}
-            found.append(Listed(collection, kind, _free(collection, taken)))
+    ordered = sorted(collections, key=lambda each: each.path)
+    pairs = [(each, each.kinds[0]) for each in ordered] + [(each, kind) for each in ordered for kind in each.kinds[1:]]
+    for collection, kind in pairs:
+        taken = {each.name for each in found if each.kind is kind}
+        found.append(Listed(collection, kind, _free(collection, taken)))
     return found
 
 

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 
 from xdmigrate.contract import Finding
 from xdmigrate.model import Login
-from xdmigrate_dav import invitations
 from xdmigrate_dav.catalogue import Collection
 from xdmigrate_dav.invitations import SCHEDULES, WORDS, Step
 from xdmigrate_dav.session import Session
@@ -16,8 +15,8 @@ POWERS = ("calendar-access", "addressbook", "extended-mkcol")
 """Words of the `DAV` header that matter (RFC 4791, 6352, 5689)."""
 
 _REMEDY = (
-    "to keep attendees, switch the server's sending of invitations off and write `scheduling: off` at the endpoint; "
-    "without the switch, they stay in the description"
+    "to keep attendees, switch the server's sending of invitations off and write `scheduling: off` at the endpoint, or "
+    "prove with `xdmigrate canary` that it can be kept silent; else they stay in the description"
 )
 
 
@@ -68,6 +67,6 @@ def _limits(collections: list[Collection], *, writable: bool) -> Iterator[Findin
 
 
 def _invitations(session: Session) -> Finding:
-    step = invitations.step(session.powers, session.settings.scheduling)
+    step = session.step
     remedy = _REMEDY if step is Step.STRIP else ""
     return Finding("invitations", ok=True, text=WORDS[step], remedy=remedy, names=(step.value,))

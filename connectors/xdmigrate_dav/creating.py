@@ -7,7 +7,7 @@ from hashlib import sha256
 
 from xdmigrate.errors import AccessDenied, FolderUnusable
 from xdmigrate.model import Kind, Path
-from xdmigrate_dav import documents, names, notes
+from xdmigrate_dav import catalogue, documents, names, notes
 from xdmigrate_dav.catalogue import Listed, same_name
 from xdmigrate_dav.documents import Element, element
 from xdmigrate_dav.names import cal, card, dav
@@ -32,7 +32,7 @@ def create(session: Session, path: Path, kind: Kind) -> Listed:
         cause = f"a {kind.value} folder cannot be called '{'/'.join(path)}'"
         raise session.client.peer.error(FolderUnusable, cause, "rename it in `scope.folders`")
     found = same_name(session.listed(), kind, path[0])
-    if found is None:
+    if found is None or found.is_beside:
         made = _make(session, path[0], kind)
         found = _proved(session, made, path[0], kind)
     if not found.collection.writable:
@@ -46,13 +46,19 @@ def rename(session: Session, path: str, kind: Kind, name: str) -> Listed:
     return _proved(session, path, name, kind)
 
 
+def segment(name: str, kind: Kind) -> str:
+    """How the last segment of the path begins of what we make under a name."""
+    own = sha256(f"{kind.value} {name}".encode()).hexdigest()[:32]
+    return own + catalogue.FOR_TASKS if kind is Kind.TASKS else own
+
+
 def _make(session: Session, name: str, kind: Kind) -> str:
     """The path of a new collection. Its name is made of ours, so that a second attempt finds the first one's."""
     account = session.account
     homes = account.contacts if kind is Kind.CONTACTS else account.calendars
     if not homes:
         raise session.client.peer.error(AccessDenied, f"this account has no place for {kind.value}")
-    own = sha256(f"{kind.value} {name}".encode()).hexdigest()[:32]
+    own = segment(name, kind)
     reply = None
     for number in range(NAMES_TRIED):
         path = f"{homes[0]}{own}{f'-{number}' if number else ''}/"

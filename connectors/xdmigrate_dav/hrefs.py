@@ -6,10 +6,14 @@ A *path* here is absolute, begins with one "/", has every segment percent-encode
 
 from __future__ import annotations
 
+import re
 from urllib.parse import quote_from_bytes, unquote_to_bytes, urljoin, urlsplit
 
 PLAIN = "~!$&'()*+,=:@"
 """What stands in a segment unescaped (RFC 3986 section 3.3), beside letters, digits and "-._"; ";" is safer escaped."""
+
+_ORDINARY = re.compile(r"(?:/(?!\.\.?(?:/|\Z))[A-Za-z0-9\-._~!$&'()*+,=:@]*)+")
+"""A path in our spelling already, as most are: nothing is escaped, and nothing would have to be."""
 
 LONGEST = 2000
 """Characters of an address that is believed."""
@@ -31,6 +35,8 @@ def path_of(href: str, base: str) -> str | None:
     href = href.strip().replace(";", "%3B")
     if not href or len(href) > LONGEST:
         return None
+    if "//" not in href and _ORDINARY.fullmatch(href):
+        return href
     try:
         ours = urlsplit(base)
         if href.startswith("//") and _host(href) != ours.hostname:  # an empty segment in front, of a sloppy server
@@ -52,6 +58,8 @@ def _host(href: str) -> str | None:
 
 def canonical(path: str) -> str | None:
     """The one spelling of a path; None when it would lead elsewhere than it says."""
+    if _ORDINARY.fullmatch(path):
+        return path
     segments = [unquote_to_bytes(segment) for segment in path.split("/")[1:]]
     if not path.startswith("/") or any(segment in (b".", b"..") for segment in segments):
         return None

@@ -7,6 +7,8 @@ CALDAV = "urn:ietf:params:xml:ns:caldav"
 CARDDAV = "urn:ietf:params:xml:ns:carddav"
 SERVER = "http://calendarserver.org/ns/"
 APPLE = "http://apple.com/ns/ical/"
+INVERSE = "urn:inverse:params:xml:ns:inverse-dav"
+"""Of the company that made SOGo."""
 
 PREFIXES = {"d": DAV, "c": CALDAV, "a": CARDDAV, "s": SERVER, "i": APPLE}
 """For what is sent; some servers are known to look at prefixes, so these are fixed."""

@@ -17,12 +17,14 @@ LONGEST = 4096
 """Bytes of a note."""
 
 _COLOUR = re.compile(r"#[0-9A-Fa-f]{3,8}")
+_OPAQUE = re.compile(r"(#[0-9A-Fa-f]{6})[Ff]{2}")
+"""Some write red, green, blue and how opaque it is; SOGo takes nothing else."""
 
 
 def read(session: Session, folder: Folder) -> Sharing:
     """What is set. Raises FolderUnusable when the folder is gone."""
     found = session.find(folder).collection
-    colour = found.colour if _COLOUR.fullmatch(found.colour) else ""
+    colour = _OPAQUE.sub(r"\1", found.colour) if _COLOUR.fullmatch(found.colour) else ""
     told = {COMMENT: found.comment.encode(), COLOUR: colour.encode()}
     return Sharing(notes={entry: value for entry, value in told.items() if 0 < len(value) <= LONGEST})
 
@@ -34,7 +36,7 @@ def add(session: Session, folder: Folder, more: Sharing) -> list[Declined]:
         property_name = _property(entry, folder.kind)
         if property_name is None:
             refused.append(Declined(entry, "a calendar or an address book has no such note"))
-        elif not put(session, folder.native, property_name, value.decode("utf-8", "replace")):
+        elif not any(put(session, folder.native, property_name, each) for each in _ways(property_name, value)):
             refused.append(Declined(entry, f"the server does not set it on {shown(folder)}"))
     return refused
 
@@ -54,6 +56,13 @@ def put(session: Session, path: str, name: str, value: str) -> bool:
         return any(name in answer.found for answer in documents.Multistatus().read([reply.body]))
     except (documents.BadXml, XdmigrateError):
         return False
+
+
+def _ways(property_name: str, value: bytes) -> list[str]:
+    """The spellings of a value, the usual one first."""
+    text = value.decode("utf-8", "replace")
+    opaque = property_name == names.COLOUR and _OPAQUE.fullmatch(f"{text}FF") is not None
+    return [text, f"{text}FF"] if opaque else [text]
 
 
 def _property(entry: str, kind: Kind) -> str | None:

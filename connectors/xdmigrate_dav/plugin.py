@@ -9,17 +9,18 @@ from xdmigrate.model import Kind
 from xdmigrate_dav import settings
 
 if TYPE_CHECKING:
-    from xdmigrate.contract import Finding
+    from xdmigrate.contract import Finding, Promise
     from xdmigrate.errors import Problem
     from xdmigrate.model import Endpoint, Login
     from xdmigrate_dav.auditor import DavAuditor
     from xdmigrate_dav.session import Session
     from xdmigrate_dav.source import DavSource
     from xdmigrate_dav.target import DavTarget
+    from xdmigrate_dav.trial import DavTrial
 
 
 class DavConnector:
-    """A `Connector` for `connector: dav`."""
+    """A `Connector` for `connector: dav`, and `Inviting`."""
 
     name = "dav"
     kinds = frozenset({Kind.CALENDAR, Kind.CONTACTS, Kind.TASKS})
@@ -58,6 +59,16 @@ class DavConnector:
             return check.findings(session, login, writable=writable)
         finally:
             session.client.close()
+
+    def promise(self, endpoint: Endpoint) -> Promise:
+        from xdmigrate_dav.trial import PROMISES
+
+        return PROMISES[settings.parse(endpoint).scheduling]
+
+    def trial(self, endpoint: Endpoint, login: Login) -> DavTrial:
+        from xdmigrate_dav.trial import DavTrial
+
+        return DavTrial(self._session(endpoint, login))
 
     def _session(self, endpoint: Endpoint, login: Login) -> Session:
         from xdmigrate_dav.session import Session

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from hashlib import sha256
 
@@ -22,6 +22,8 @@ class Rules:
     kind: Kind
     step: Step = Step.NOTHING
     versions: frozenset[str] = frozenset()  # of vCards that the server tells to take
+    gives_zones: bool = False  # to times that have none
+    gives_starts: bool = False  # to events that have none: the moment at which they are written
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +46,16 @@ def prepared(data: bytes, seed: bytes, rules: Rules, now: datetime) -> Prepared:
 
 def _object(data: bytes, seed: bytes, rules: Rules, now: datetime) -> Prepared:
     from xdmigrate.formats import ical
+    from xdmigrate.formats.ical.faults import NO_START
 
     ready = ical.storable(data, seed)
     found = ical.outline(ready)
     if any(_COMPONENTS.get(each) is not rules.kind for each in found.components):
         raise Unstorable("wrong-component", f"{', '.join(found.components)} is not for {rules.kind.value}")
+    if rules.gives_starts and NO_START in ical.faults(ready):
+        raise Unstorable("no-start", f"{NO_START}: the server would put it on the day on which it is written")
+    if rules.gives_zones:
+        ready = ical.marked(ready)
     silent = invitations.silenced(ready, found, rules.step, now)
     return Prepared(found.uid, own_name(found.uid, b".ics"), "text/calendar; charset=utf-8", silent, silent != ready)
 
@@ -62,6 +69,27 @@ def _contact(data: bytes, seed: bytes, rules: Rules) -> Prepared:
     if found.version == "4.0" and "4.0" not in rules.versions:
         ready = vcard.converted(ready, "3.0")
     return Prepared(found.uid, own_name(found.uid, b".vcf"), "text/vcard; charset=utf-8", ready)
+
+
+def reshaped(ready: Prepared, kind: Kind) -> Prepared | None:
+    """The same item in the form for servers that refused the first one as invalid; None where there is none."""
+    if kind is Kind.CONTACTS:
+        return None
+    from xdmigrate.formats import ical
+
+    data = ical.stretched(ready.data)
+    return replace(ready, data=data) if data != ready.data and is_same(ready.data, data, kind) else None
+
+
+def faults(ready: Prepared, kind: Kind, taken: frozenset[str]) -> tuple[str, ...]:
+    """What may be the reason of a refusal, in words without content; `taken`: the components that a calendar takes."""
+    from xdmigrate.formats import ical, vcard
+
+    if kind is Kind.CONTACTS:
+        return vcard.faults(ready.data)
+    told = ical.faults(ready.data)
+    found = set(ical.outline(ready.data).components) - taken
+    return (*(f"the calendar takes no {each}" for each in sorted(found)), *told)
 
 
 def own_name(uid: str, ending: bytes) -> bytes:

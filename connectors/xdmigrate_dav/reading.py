@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from xdmigrate.errors import AccessDenied, FolderUnusable, ItemRefused, ProtocolError
+from xdmigrate.formats.refusal import Unreadable
+from xdmigrate.formats.vcard import outline
 from xdmigrate.model import Folder, Kind
-from xdmigrate_dav import documents, hrefs, listing, names
+from xdmigrate_dav import documents, hrefs, listing, names, vlists
 from xdmigrate_dav.bodies import LARGEST_ITEM
 from xdmigrate_dav.documents import Element
 from xdmigrate_dav.names import cal, card
@@ -44,12 +46,26 @@ class Reader:
 
     def read(self, refs: Sequence[bytes]) -> Iterator[Read]:
         """These items; those that are gone are left out."""
-        for start in range(0, len(refs), TOGETHER):
-            yield from self._batch(refs[start : start + TOGETHER])
+        return map(self._as_card, self._read(refs))
 
     def one(self, ref: bytes) -> Read | None:
         """One item by GET; None when it is gone."""
-        return self._get(ref)
+        found = self._get(ref)
+        return None if found is None else self._as_card(found)
+
+    def _as_card(self, read: Read) -> Read:
+        """SOGo keeps lists of contacts in a form of its own."""
+        if not vlists.is_list(read.data):
+            return read
+        try:
+            found = {each.ref: _uid(each.data) for each in self._read(vlists.cards(read.data))}
+            return replace(read, data=vlists.as_group(read.data, found))
+        except Unreadable as error:
+            return Read(read.ref, refused=self._refused("unreadable", f"is not understood: {error}"))
+
+    def _read(self, refs: Sequence[bytes]) -> Iterator[Read]:
+        for start in range(0, len(refs), TOGETHER):
+            yield from self._batch(refs[start : start + TOGETHER])
 
     def _batch(self, refs: Sequence[bytes]) -> Iterator[Read]:
         """What an answer leaves out is asked for by itself: servers leave out what they cannot parse."""
@@ -125,6 +141,14 @@ class Reader:
             endpoint=peer.endpoint,
             mailbox=peer.mailbox,
         )
+
+
+def _uid(data: bytes) -> str:
+    """Of a card; empty for what is none."""
+    try:
+        return outline(data).uid
+    except Unreadable:
+        return ""
 
 
 def _lines(text: str) -> bytes:

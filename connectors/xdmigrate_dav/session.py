@@ -9,11 +9,12 @@ from urllib.parse import urlsplit
 
 from xdmigrate.errors import FolderUnusable
 from xdmigrate.model import Folder, Kind, Login
-from xdmigrate_dav import catalogue, discovery, documents, hrefs, listing, locating, names
+from xdmigrate_dav import catalogue, discovery, documents, hrefs, invitations, listing, locating, names
 from xdmigrate_dav.catalogue import Collection, Listed
 from xdmigrate_dav.discovery import Account
 from xdmigrate_dav.documents import Answer
 from xdmigrate_dav.hrefs import ForeignHost
+from xdmigrate_dav.invitations import SCHEDULES, Step
 from xdmigrate_dav.listing import Listing
 from xdmigrate_dav.settings import Settings, principal_of
 from xdmigrate_dav.wire import Client
@@ -65,37 +66,46 @@ class Session:
                 words += reply.headers.get("dav", "").split(",")
         return frozenset(word.strip().lower() for word in words)
 
+    @cached_property
+    def step(self) -> Step:
+        """What keeps the server from sending invitations."""
+        delivers = bool(self.powers & SCHEDULES) and any(each.is_sogo for each in self.collections())
+        return invitations.step(self.powers, self.settings.scheduling, delivers=delivers)
+
     # --- collections --------------------------------------------------------------------------------------------
 
-    def collections(self) -> list[Collection]:
-        """All calendars and address books in the homes, those that are left out included."""
+    def collections(self, *, tokens: bool = False) -> list[Collection]:
+        """All calendars and address books in the homes, those that are left out too; with their tokens if wanted."""
+        asked = documents.propfind(catalogue.ASKED + (catalogue.TOKENS if tokens else ()))
         found: dict[str, Collection] = {}
         for home in self.account.homes:
-            answers = self.client.answers(
-                "list the calendars and address books", home, documents.propfind(catalogue.ASKED), depth="1"
-            )
+            answers = self.client.answers("list the calendars and address books", home, asked, depth="1")
             for answer in answers:
                 path = self._path(answer.href, home)
-                made = path and catalogue.of(answer, path, self.account.principal, self._owner(answer, home))
+                owner, behalf = self._owner(answer, home), bool(self.settings.principal)
+                made = path and catalogue.of(answer, path, self.account.principal, owner, behalf=behalf)
                 if made:
                     found[made.path] = made
         return list(found.values())
 
-    def listed(self) -> list[Listed]:
+    def listed(self, *, tokens: bool = False) -> list[Listed]:
         """What belongs to the account, as folders without counts."""
-        return catalogue.listed(each for each in self.collections() if not each.left_out)
+        return catalogue.listed(each for each in self.collections(tokens=tokens) if not each.left_out)
 
     def folders(self) -> list[Folder]:
         """Every folder as it is now. Tasks in a calendar are a folder of their own when there are any."""
-        found = [self.folder(each) for each in self.listed()]
+        found = [self.folder(each) for each in self.listed(tokens=True)]
         return [each for each in found if each is not None]
 
     def folder(self, one: Listed, *, empty: bool = False, fresh: bool = False) -> Folder | None:
-        """As it is now; None for the tasks of a calendar without any, unless `empty`. `fresh`: believe no token."""
+        """As it is now; None for what a collection may also hold and does not, unless `empty`.
+
+        `fresh`: believe no token.
+        """
         known = self._summaries.get((one.collection.path, one.kind))
         if fresh or known is None or not known.token or known.token != one.collection.token:
             known = self._summary(one)
-        if one.kind is Kind.TASKS and len(one.collection.kinds) > 1 and not known.count and not empty:
+        if one.kind is not one.collection.kinds[0] and not known.count and not empty:
             return None
         return one.folder(known.count, known.state)
 
@@ -117,19 +127,23 @@ class Session:
         return self._of_kind(folder.native, folder.kind, shown(folder))
 
     def _summary(self, one: Listed) -> Summary:
-        found = self._of_kind(one.collection.path, one.kind, f"{one.kind.value} '{one.name}'")
-        summary = Summary(one.collection.token, len(found.heads), found.state)
-        self._summaries[one.collection.path, one.kind] = summary
-        return summary
+        self._of_kind(one.collection.path, one.kind, f"{one.kind.value} '{one.name}'")
+        return self._summaries[one.collection.path, one.kind]
 
     def _of_kind(self, path: str, kind: Kind, what: str) -> Listing:
-        """A calendar may hold events and tasks, whatever it says that it takes: each is listed by itself."""
-        doing = f"list {what}"
+        """Every list is remembered in short, with the token that came with it."""
+        found = self._by_kind(path, kind, f"list {what}")
+        for each, part in found.items():
+            self._summaries[path, each] = Summary(part.token, len(part.heads), part.state)
+        return found[kind]
+
+    def _by_kind(self, path: str, kind: Kind, doing: str) -> dict[Kind, Listing]:
+        """A calendar may hold events and tasks, whatever it says that it takes: one list tells of both."""
         found = listing.read(self.client, path, doing)
-        if kind is Kind.CONTACTS or not found.heads:
-            return found
-        todo = listing.tasks(self.client, path, doing) if found.tasks is None else found.tasks
-        return found.only(todo if kind is Kind.TASKS else found.heads.keys() - todo)
+        if kind is Kind.CONTACTS:
+            return {kind: found}
+        todo = listing.tasks(self.client, path, doing) if found.heads and found.tasks is None else found.tasks or ()
+        return {Kind.TASKS: found.only(todo), Kind.CALENDAR: found.only(found.heads.keys() - set(todo))}
 
     def _path(self, href: str, base: str) -> str | None:
         try:

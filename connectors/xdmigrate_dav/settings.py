@@ -27,7 +27,8 @@ class Scheduling(StrEnum):
 
     UNKNOWN = ""
     OFF = "off"  # its switch is off: it sends nothing, whatever is written
-    SILENT = "silent"  # it was proved with an event of our own that SCHEDULE-AGENT=CLIENT keeps it silent
+    SILENT = "silent"  # a canary proved that SCHEDULE-AGENT=CLIENT keeps it silent
+    BY_HAND = "silent-by-hand"  # a person proved it in another way, and says so
 
 
 KNOWN = ("connector", "url", "domain", "principal", "ca", "fingerprint", "insecure", "scheduling", "auth")
@@ -104,7 +105,11 @@ def _faults(given: Mapping[str, object]) -> Iterator[Fault]:
     if mechanism is not None and mechanism not in set(Mechanism):
         yield "auth.mechanism", f"{mechanism!r} is not offered for dav", f"write {', '.join(Mechanism)}"
     if _scheduling(given.get("scheduling")) not in set(Scheduling):
-        yield "scheduling", f"{given['scheduling']!r} is not known", "write off or silent, or leave it out"
+        yield (
+            "scheduling",
+            f"{given['scheduling']!r} is not known",
+            "write off, silent or silent-by-hand, or leave it out",
+        )
     principal = given.get("principal")
     if principal is not None and not str(principal).startswith("/"):
         yield "principal", f"{principal!r} is not a path", 'write for example "/principals/{address}/"'

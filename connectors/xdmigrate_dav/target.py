@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 
 from xdmigrate.contract import Declined, Features, Intent
 from xdmigrate.errors import AccessDenied, FolderUnusable
-from xdmigrate.formats.refusal import Unreadable
 from xdmigrate.model import FlagChange, Folder, Head, Kind, Path, Role, Sharing
 from xdmigrate_dav import creating, hrefs, invitations, notes
 from xdmigrate_dav.invitations import Step
@@ -17,18 +16,17 @@ from xdmigrate_dav.session import shown
 from xdmigrate_dav.source import DavSource
 from xdmigrate_dav.writing import DavWriter
 
+_REWRITES = {
+    Step.STRIP: "attendees of events to come stand in the description, so that nobody is invited again",
+    Step.STRIP_ALL: "attendees of events stand in the description, so that nothing is written into their calendars",
+}
+
 
 class DavTarget(DavSource):
     """A `Target` over one account."""
 
     def _features(self) -> Features:
-        stripped = "attendees of events to come stand in the description, so that nobody is invited again"
-        return replace(super()._features(), rewrites=stripped if self.step is Step.STRIP else "")
-
-    @property
-    def step(self) -> Step:
-        """What keeps the server from sending invitations."""
-        return invitations.step(self._session.powers, self._session.settings.scheduling)
+        return replace(super()._features(), rewrites=_REWRITES.get(self._session.step, ""), strict=True)
 
     def refuses(self, paths: Sequence[Path]) -> set[Path]:
         return {path for path in paths if not creating.is_possible(path)}
@@ -51,8 +49,10 @@ class DavTarget(DavSource):
 
     def writer(self, folder: Folder, intent: Intent) -> DavWriter:  # noqa: ARG002 -- each item is sent by itself
         collection = self._session.find(folder).collection
-        step = self.step if folder.kind is not Kind.CONTACTS else Step.NOTHING
-        rules = Rules(folder.kind, step, collection.versions)
+        step = self._session.step if folder.kind is not Kind.CONTACTS else Step.NOTHING
+        rules = Rules(
+            folder.kind, step, collection.versions, gives_zones=collection.is_sogo, gives_starts=collection.is_sogo
+        )
         return DavWriter(self._session.client, folder, collection, rules)
 
     def change_flags(self, folder: Folder, changes: Sequence[FlagChange]) -> None:
@@ -78,20 +78,10 @@ class DavTarget(DavSource):
         return notes.add(self._session, folder, more)
 
     def _see_that_it_is_silent(self, folder: Folder, refs: Sequence[bytes]) -> None:
-        if not refs or folder.kind is Kind.CONTACTS or self.step.is_silent:
+        if not refs or folder.kind is Kind.CONTACTS or self._session.step.is_silent:
             return
         for read in self._reader(folder).read(sorted(set(refs))):
-            if _may_cancel(read.data):
+            if invitations.would_cancel(read.data, self._session.step, datetime.now(UTC)):
                 cause = f"removing an item of {shown(folder)} would make the server send cancellations"
                 remedy = "switch its sending off and write `scheduling: off`, or remove the item by hand"
                 raise self._session.client.peer.error(AccessDenied, cause, remedy)
-
-
-def _may_cancel(data: bytes) -> bool:
-    """Whether the item has people in it about whom the server feels responsible."""
-    from xdmigrate.formats.ical import outline, unscheduled
-
-    try:
-        return invitations.would_send(outline(data), datetime.now(UTC)) and unscheduled(data) != data
-    except Unreadable:
-        return False

@@ -73,6 +73,7 @@ class Client:
         self.origin = f"{parts.scheme}://{parts.netloc}"
         self.credentials = Credentials(login, settings.mechanism)
         self._meter = settings.meter
+        self._ended = 0  # connections in a row, by the server
         self._http = httpx.Client(
             auth=self.credentials,
             headers={"user-agent": "xdmigrate"},
@@ -146,7 +147,14 @@ class Client:
             finally:
                 self._meter.count(received=response.num_bytes_downloaded)
                 response.close()
+                self._mind(response.headers.get("connection", ""))
         return Reply(response.status_code, response.headers, b"".join(pieces), url)
+
+    def _mind(self, told: str) -> None:
+        """A server that ends every connection may forget to say so of some (SOGo does): then none is used twice."""
+        self._ended = self._ended + 1 if "close" in told.lower() else 0
+        if self._ended > 1:
+            self._http.headers["connection"] = "close"
 
     @contextlib.contextmanager
     def _failing(self) -> Iterator[None]:

@@ -10,20 +10,26 @@ from xdmigrate.contract import CHANGED_THERE, UID_TAKEN, Receipt, Refused, Store
 from xdmigrate.errors import ConnectionLost, FolderUnusable
 from xdmigrate.formats.refusal import Unreadable, Unstorable
 from xdmigrate.model import Folder, Head, Item
-from xdmigrate_dav import documents, hrefs, listing
+from xdmigrate_dav import documents, hrefs, invitations, listing
 from xdmigrate_dav.bodies import LARGEST_ITEM, whole
 from xdmigrate_dav.catalogue import Collection
 from xdmigrate_dav.hrefs import ForeignHost
-from xdmigrate_dav.preparing import Prepared, Rules, is_same, prepared
+from xdmigrate_dav.preparing import Prepared, Rules, faults, is_same, prepared, reshaped
 from xdmigrate_dav.presence import Presence
 from xdmigrate_dav.reading import Reader
 from xdmigrate_dav.session import shown
 from xdmigrate_dav.wire import Client, Reply
 
+REFUSED = "refused"
+UID_CONFLICTS = frozenset(("no-uid-conflict", "unique-scheduling-object-resource"))
+"""The UID is in this collection, or in another of the account (RFC 4791 section 5.3.2.1, RFC 6638 section 3.2.4.1)."""
+INVALID = frozenset(("valid-calendar-data", "valid-calendar-object-resource"))
+"""What a server does not take as it is (RFC 4791 section 5.3.2.1)."""
+WOULD_NOTIFY = "would-notify"
 TOO_BIG = frozenset(("max-resource-size", "max-image-size"))
 ALTERED = b"altered"
 """Told instead of the version where we wrote something else than we were given: no listing shows it."""
-_ITEM = frozenset((400, 403, 405, 406, 409, 412, 413, 414, 415, 416, 422, 500, 501))
+_ITEM = frozenset((400, 403, 404, 405, 406, 409, 412, 413, 414, 415, 416, 422, 500, 501))
 """Answers that may be about the item; all others are about the server or the account."""
 
 
@@ -89,7 +95,7 @@ class DavWriter:
             there = self._named(reply) or (ready.ref if self._read(ready.ref) is not None else None)
             if there is not None:
                 return self._present(ticket, ready, there)
-        return self._refused(ticket, reply)
+        return self._refused(ticket, ready, reply)
 
     def _present(self, ticket: int, ready: Prepared, there: bytes) -> Receipt:
         """An item with this UID is there: the same one, or another that is not ours to overwrite."""
@@ -112,19 +118,27 @@ class DavWriter:
     # --- changed items ------------------------------------------------------------------------------------------
 
     def _replace(self, ticket: int, ready: Prepared, over: Head) -> Receipt:
-        """Only a strong ETag can be made a condition (RFC 9110 section 13.1.1); else it is looked at just before."""
-        if listing.is_strong(over.version):
-            condition = {"if-match": over.version.decode("latin-1")}
-        elif self._version(over.ref) == over.version:
-            condition = {}
-        else:
+        """Only a strong ETag can be made a condition (RFC 9110 section 13.1.1); else it is looked at just before.
+
+        SOGo keeps to the condition where something is, and makes anew what is gone.
+        """
+        strong = listing.is_strong(over.version)
+        if (not strong or self._collection.is_sogo) and self._version(over.ref) != over.version:
             return self._changed(ticket)
+        if self._rules.step.strips and self._names_people(over.ref):
+            return Refused(ticket, WOULD_NOTIFY, "the server would tell the people in the copy that they are taken out")
+        condition = {"if-match": over.version.decode("latin-1")} if strong else {}
         reply = self._send(ready, over.ref, condition)
         if reply is None or reply.is_success:
             return self._stored(ticket, over.ref, _version(ready, reply))
         if reply.status in (404, 410, 412):
             return self._changed(ticket)
-        return self._refused(ticket, reply)
+        return self._refused(ticket, ready, reply)
+
+    def _names_people(self, ref: bytes) -> bool:
+        """What we wrote names none; what was there before us may."""
+        found = self._read(ref)
+        return found is not None and invitations.would_cancel(found, self._rules.step, datetime.now(UTC))
 
     def _changed(self, ticket: int) -> Refused:
         return Refused(ticket, CHANGED_THERE, "the copy was changed or removed on the target")
@@ -144,12 +158,14 @@ class DavWriter:
         path = hrefs.path_to(ref, self._folder.native)
         headers = {"content-type": ready.media, **condition}
         try:
-            return self._client.request("PUT", path, body=ready.data, headers=headers)
+            reply = self._client.request("PUT", path, body=ready.data, headers=headers)
         except ConnectionLost:
             found = self._read(ref)
             if found is None or not is_same(ready.data, found, self._folder.kind):
                 raise
             return None
+        other = reshaped(ready, self._folder.kind) if not reply.is_success and reply.condition in INVALID else None
+        return reply if other is None else self._send(other, ref, condition)
 
     def _read(self, ref: bytes) -> bytes | None:
         found = Reader(self._client, self._folder, self._collection.versions).one(ref)
@@ -160,7 +176,7 @@ class DavWriter:
         self._presence.add(ref)
         return Stored(ticket, ref, version)
 
-    def _refused(self, ticket: int, reply: Reply) -> Refused:
+    def _refused(self, ticket: int, ready: Prepared, reply: Reply) -> Refused:
         """This item's refusal; raises what stops the mailbox instead."""
         condition = reply.condition
         error = self._client.refusal(f"write to {shown(self._folder)}", reply)
@@ -168,11 +184,13 @@ class DavWriter:
             raise error
         if reply.status == 403 and not self._collection.writable:
             raise error
-        if reply.status >= 500:  # the item may be the reason, or the whole server is broken: then this raises, too
+        if reply.status == 404 or reply.status >= 500:  # is it the item, or all that is there? Then this raises, too
             path = self._folder.native
             self._client.answers(f"look at {shown(self._folder)}", path, documents.propfind(listing.ASKED))
         told = " ".join(filter(None, (str(reply.status), condition, documents.words_of(reply.body))))
-        return Refused(ticket, _reason(reply.status, condition), told)
+        reason = _reason(reply.status, condition)
+        why = faults(ready, self._folder.kind, self._collection.components) if reason == REFUSED else ()
+        return Refused(ticket, reason, "; ".join((told, *why)))
 
 
 def _version(ready: Prepared, reply: Reply | None) -> bytes:
@@ -186,4 +204,4 @@ def _reason(status: int, condition: str) -> str:
     """The quarantine code."""
     if status == 413 or condition in TOO_BIG:
         return "too-big"
-    return UID_TAKEN if condition == "no-uid-conflict" else "refused"
+    return UID_TAKEN if condition in UID_CONFLICTS else REFUSED

@@ -79,7 +79,7 @@ class DavEndpoint(Endpoint):
     principal: Template | None = Field(
         default=None, description="Path of each account's principal, where an administrator logs in for all."
     )
-    scheduling: Annotated[Literal["off", "silent"] | None, BeforeValidator(_off)] = Field(
+    scheduling: Annotated[Literal["off", "silent", "silent-by-hand"] | None, BeforeValidator(_off)] = Field(
         default=None, description="What was made sure about the server's invitations: it sends none, or is kept silent."
     )
     auth: Auth = Field(default=Auth(), description="Who logs in.")

@@ -270,6 +270,20 @@ class DoubtRow:
 
 
 @dataclass(frozen=True, slots=True)
+class CanaryRow:
+    """What the last canary on a system told, whose identity `system` is; `at` is when."""
+
+    system: str
+    endpoint: str
+    verdict: str
+    mailed: bool  # the server sent a mail about either event
+    at: float
+    server: str
+    organizer: str
+    attendee: str
+
+
+@dataclass(frozen=True, slots=True)
 class FailureRow:
     """An item in quarantine. `id` is the short text that people type."""
 

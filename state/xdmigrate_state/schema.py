@@ -9,10 +9,10 @@ from sqlalchemy import Connection, Engine, inspect, text
 from xdmigrate.errors import StateUnusable
 from xdmigrate_state.tables import metadata
 
-HEAD = "0006"
+HEAD = "0007"
 """The newest revision in `migrations/versions`; a database that is there needs no Alembic."""
 
-REVISIONS = frozenset({"0001", "0002", "0003", "0004", "0005", HEAD})
+REVISIONS = frozenset({"0001", "0002", "0003", "0004", "0005", "0006", HEAD})
 
 _VERSION_TABLE = "alembic_version"
 _UPGRADE_LOCK = 0x78646D69  # PostgreSQL advisory lock: "xdmi"

@@ -236,7 +236,7 @@ merged_into = Table(
 )
 
 identity = Table(
-    "identity",  # the source's own name for the content of an item; only for sources that show one under labels
+    "identity",  # the source's own name for the content of an item, where it gives any
     metadata,
     Column("folder_id", ForeignKey("folder.id"), primary_key=True),
     Column("source_id", LargeBinary, primary_key=True),
@@ -299,6 +299,20 @@ chain = Table(
     Column("chain", Integer, primary_key=True, autoincrement=False),
     Column("seq", Integer, nullable=False),
     Column("hash", LargeBinary, nullable=False),
+)
+
+canary = Table(
+    "canary",  # what the last canary on a system told about its invitations; one that told nothing leaves no row
+    metadata,
+    Column("plan_id", ForeignKey("plan.id"), primary_key=True),
+    Column("system", Text, primary_key=True),  # the connector's identity of the endpoint
+    Column("endpoint", Text, nullable=False),  # its name in the plan
+    Column("verdict", Text, nullable=False),
+    Column("mailed", Boolean, nullable=False),  # whether the server sent any mail
+    Column("at", Float, nullable=False),
+    Column("server", Text, nullable=False),  # what the server calls itself
+    Column("organizer", Text, nullable=False),
+    Column("attendee", Text, nullable=False),
 )
 
 request = Table(

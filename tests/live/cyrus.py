@@ -11,14 +11,12 @@ import os
 import shutil
 import socket
 import subprocess
-import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
-from tests.live.process import Daemon, account, free_ports, persist, program
+from tests.live.process import account, free_ports, program
+from tests.live.server import Server
 
 TOOLS = Path("/usr/lib/cyrus/bin")
 """Where Debian's cyrus-common keeps its programs, outside every PATH."""
@@ -59,32 +57,13 @@ class Settings:
     more: Mapping[str, str] = field(default_factory=dict)  # lines of imapd.conf
 
 
-class Cyrus:
+class Cyrus(Server):
     """One server; `with` runs it and removes its mail at the end."""
 
-    host = "127.0.0.1"
-
     def __init__(self, settings: Settings | None = None) -> None:
+        super().__init__("cyrus", owner=account("cyrus"), within=_memory())
         self.settings = settings or Settings()
-        self.port = 0
-        self._owner = account("cyrus")
-        self._root = Path(tempfile.mkdtemp(prefix="cyrus-", dir=_memory()))
-        self._daemon: Daemon | None = None
         self._users: set[str] = set()
-
-    # --- life ---------------------------------------------------------------------------------------------------
-
-    def __enter__(self) -> Self:
-        self._prepare()
-        persist(self._launch)
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._daemon is not None:
-            self._daemon.stop()
-        shutil.rmtree(self._root, ignore_errors=True)
 
     # --- facts --------------------------------------------------------------------------------------------------
 
@@ -123,7 +102,7 @@ class Cyrus:
             str(file),
         ]
         subprocess.run([*command, name], input=self.password.encode(), check=True, capture_output=True)
-        os.chown(file, self._owner.pw_uid, self._owner.pw_gid)
+        self._give(file)
         self._users.add(user)
 
     def administrator(self) -> imaplib.IMAP4:
@@ -135,8 +114,7 @@ class Cyrus:
     def record(self, user: str) -> None:
         """From the next login on, keep what this user's sessions send and get (telemetry)."""
         self._telemetry(user).mkdir(parents=True)
-        for path in (self._root / "conf" / "log", self._telemetry(user)):
-            os.chown(path, self._owner.pw_uid, self._owner.pw_gid)
+        self._give(self._root / "conf" / "log", self._telemetry(user))
 
     def recorded(self, user: str) -> bytes:
         """What the recorded sessions sent and got, each piece behind a line "<seconds<" or ">seconds>"."""
@@ -158,8 +136,7 @@ class Cyrus:
         shutil.copy(_imapd() or "", self._root / "imapd")  # the owner may not be allowed to look into our directory
         (self._root / "imapd.conf").write_text(self._configuration())
         self.add(ADMIN)
-        for path in (self._root, *self._root.rglob("*")):
-            os.chown(path, self._owner.pw_uid, self._owner.pw_gid)
+        self._give(self._root, *self._root.rglob("*"))
 
     def _configuration(self) -> str:
         root, chosen = self._root, self.settings
@@ -190,16 +167,14 @@ class Cyrus:
         }
         return "".join(f"{name}: {value}\n" for name, value in values.items())
 
-    def _launch(self) -> None:
+    def _command(self) -> Sequence[str]:
         (self.port,) = free_ports(1)
         root, config = self._root, self._root / "imapd.conf"
         (root / "cyrus.conf").write_text(
             f'START {{\n  recover cmd="{TOOLS}/ctl_cyrusdb -C {config} -r"\n}}\n'
             f"SERVICES {{\n{self._services()}}}\nEVENTS {{\n}}\n"
         )
-        command = [str(TOOLS / "master"), "-C", str(config), "-M", f"{root}/cyrus.conf", "-p", f"{root}/run/pid"]
-        self._daemon = Daemon(command, root / "log", user=self._owner)
-        self._daemon.wait_until(self._answers)
+        return [str(TOOLS / "master"), "-C", str(config), "-M", f"{root}/cyrus.conf", "-p", f"{root}/run/pid"]
 
     def _services(self) -> str:
         """Lines of cyrus.conf."""

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import subprocess
-import tempfile
+from collections.abc import Sequence
 from itertools import count
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
-from tests.live.process import Daemon, account, free_ports, persist, program
+from tests.live.process import account, free_ports, program
+from tests.live.server import Server
 
 INSTALLED = Path("/usr/lib/postgresql")
 """Where Debian keeps the server programs, one directory per version, outside every PATH."""
@@ -26,29 +24,16 @@ def missing() -> str:
     return "" if _programs() else "PostgreSQL's server is not installed (apt package postgresql)"
 
 
-class Postgres:
+class Postgres(Server):
     """One cluster; `with` runs it. Every connection from this machine is trusted."""
 
+    ending = signal.SIGQUIT
+    """At once; it would else wait for its clients."""
+
     def __init__(self) -> None:
-        self._owner = account("postgres", "nobody")
-        self._root = Path(tempfile.mkdtemp(prefix="postgres-", dir="/tmp"))
-        os.chown(self._root, self._owner.pw_uid, self._owner.pw_gid)
+        super().__init__("postgres", owner=account("postgres", "nobody"))
         self._programs = _programs() or Path()
         self._numbers = count(1)
-        self._port = 0
-        self._daemon: Daemon | None = None
-
-    def __enter__(self) -> Self:
-        self._initialise()
-        persist(self._launch)
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._daemon is not None:
-            self._daemon.stop(signal.SIGQUIT)
-        shutil.rmtree(self._root, ignore_errors=True)
 
     def create_database(self) -> str:
         """The URL of a new, empty database."""
@@ -67,9 +52,10 @@ class Postgres:
             connection.execute(f'DROP DATABASE "{url.rpartition("/")[2]}" WITH (FORCE)')
 
     def _url(self, database: str) -> str:
-        return f"postgresql://postgres@127.0.0.1:{self._port}/{database}"
+        return f"postgresql://postgres@127.0.0.1:{self.port}/{database}"
 
-    def _initialise(self) -> None:
+    def _prepare(self) -> None:
+        self._give(self._root)
         command = [*self._as_owner(), str(self._programs / "initdb"), "--pgdata", str(self._root / "data")]
         options = ["--username=postgres", "--auth=trust", "--encoding=UTF8", "--no-locale", "--no-sync"]
         subprocess.run([*command, *options], check=True, stdout=subprocess.DEVNULL, stdin=subprocess.DEVNULL)
@@ -79,21 +65,18 @@ class Postgres:
             return []
         return ["setpriv", f"--reuid={self._owner.pw_uid}", f"--regid={self._owner.pw_gid}", "--clear-groups"]
 
-    def _launch(self) -> None:
-        (self._port,) = free_ports(1)
-        command = [str(self._programs / "postgres"), "-D", str(self._root / "data"), "-p", str(self._port)]
+    def _command(self) -> Sequence[str]:
+        (self.port,) = free_ports(1)
+        command = [str(self._programs / "postgres"), "-D", str(self._root / "data"), "-p", str(self.port)]
         command += ["-h", "127.0.0.1", "-k", str(self._root)]
-        for name, value in FAST.items():
-            command += ["-c", f"{name}={value}"]
-        self._daemon = Daemon(command, self._root / "log", user=self._owner)
-        self._daemon.wait_until(self._answers)
+        return command + [word for name, value in FAST.items() for word in ("-c", f"{name}={value}")]
 
     def _answers(self) -> bool:
         """Only this cluster has its socket, named for the port, in our directory."""
         import psycopg
 
         try:
-            psycopg.connect(f"host={self._root} port={self._port} user=postgres dbname=postgres").close()
+            psycopg.connect(f"host={self._root} port={self.port} user=postgres dbname=postgres").close()
         except psycopg.OperationalError:
             return False
         return True

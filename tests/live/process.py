@@ -56,13 +56,20 @@ def persist(launch: Callable[[], None]) -> None:
 
 
 class Daemon:
-    """A program that runs in the foreground as our child."""
+    """A program that runs in the foreground as our child; `orphaned`: the signal that it gets when we die."""
 
-    def __init__(self, command: Sequence[str], log: Path, *, user: pwd.struct_passwd | None = None) -> None:
+    def __init__(
+        self,
+        command: Sequence[str],
+        log: Path,
+        *,
+        user: pwd.struct_passwd | None = None,
+        orphaned: signal.Signals = signal.SIGTERM,
+    ) -> None:
         self.log = log
         with log.open("ab") as output:
             self._process = subprocess.Popen(
-                [*_prefix(user), *command],
+                [*_prefix(user, orphaned), *command],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
@@ -99,12 +106,12 @@ class Daemon:
         self._process.wait()
 
 
-def _prefix(user: pwd.struct_passwd | None) -> list[str]:
+def _prefix(user: pwd.struct_passwd | None, orphaned: signal.Signals) -> list[str]:
     """The kernel stops the program when we die; as root it runs as `user`."""
     setpriv = program("setpriv")
     if setpriv is None:
         return []
-    prefix = [setpriv, "--pdeathsig", "TERM"]
+    prefix = [setpriv, "--pdeathsig", orphaned.name.removeprefix("SIG")]
     if user is not None and os.geteuid() == 0:
         prefix += ["--reuid", str(user.pw_uid), "--regid", str(user.pw_gid), "--clear-groups"]
     return [*prefix, "--"]

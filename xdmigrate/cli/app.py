@@ -11,6 +11,7 @@ from xdmigrate import __version__
 from xdmigrate.cli.call import Globals
 from xdmigrate.cli.command import Json, State, Verbose, Work, Yes, command, plan_command, plan_group
 from xdmigrate.cli.commands import (
+    canary,
     check,
     demo,
     diff,
@@ -63,6 +64,7 @@ def options(
 def _register() -> None:
     command(app, "init")(init.init)
     command(app, "check")(check.check)
+    command(app, "canary")(canary.canary)
     command(app, "diff")(diff.diff)
     command(app, "sync")(sync.sync)
     command(app, "status")(status.status)

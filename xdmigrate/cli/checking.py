@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from xdmigrate.errors import EndpointError, LoginRejected, XdmigrateError
@@ -12,6 +13,7 @@ from xdmigrate.report.facts import CheckFacts, MailboxCheck, SideCheck, error_fa
 
 if TYPE_CHECKING:
     from xdmigrate.cli.compose import System, Systems
+    from xdmigrate.report.invitations import PromiseFacts
     from xdmigrate_plans.plan import PlannedMailbox
 
 REJECTIONS = 5
@@ -54,15 +56,28 @@ class Admission:
             self._changed.notify_all()
 
 
-def check_all(systems: Systems, *, tell: Callable[[XdmigrateError], None], workers: int) -> CheckFacts:
-    """Every mailbox on every system of both sides; errors are told as they come, from several threads."""
+def check_all(
+    systems: Systems, *, tell: Callable[[XdmigrateError], None], workers: int, promises: Sequence[PromiseFacts] = ()
+) -> CheckFacts:
+    """Every mailbox on every system of both sides; errors are told as they come, from several threads.
+
+    `promises`: what the plan says about the invitations of its targets, told beside what they say themselves.
+    """
     boxes = systems.plan.mailboxes
     ways = tuple(route.endpoints for route in systems.routes)
     found = [_check_side(systems, system, boxes, tell, workers) for system in systems.systems]
+    for told in promises:
+        found = [[_with_promise(side, told) for side in sides] for sides in found]
     checks = [
         MailboxCheck(box.source, box.target, list(sides), ways) for box, *sides in zip(boxes, *found, strict=True)
     ]
     return CheckFacts(systems.plan.name, checks)
+
+
+def _with_promise(side: SideCheck, told: PromiseFacts) -> SideCheck:
+    if (side.side, side.endpoint) != ("target", told.endpoint):
+        return side
+    return replace(side, findings=[*side.findings, told.finding])
 
 
 def _check_side(

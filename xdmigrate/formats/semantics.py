@@ -10,7 +10,7 @@ from collections.abc import Callable
 from hashlib import sha256
 from typing import Protocol
 
-from xdmigrate.formats.refusal import Unreadable
+from xdmigrate.formats.refusal import Unreadable, Unstorable
 
 DIGEST_BYTES = 16
 
@@ -37,6 +37,9 @@ class Semantics(Protocol):
 
     def name(self, data: bytes) -> str:
         """The item's UID, by which a store holds one of it; empty where it has none."""
+
+    def unfit(self, data: bytes) -> tuple[str, str]:
+        """Why no store that keeps to the standards takes it: a quarantine code, and words; empty where one does."""
 
 
 def semantics(kind: str) -> Semantics:
@@ -67,6 +70,9 @@ class _Octets:
     def name(self, data: bytes) -> str:  # noqa: ARG002 -- any number of equal messages may be kept
         return ""
 
+    def unfit(self, data: bytes) -> tuple[str, str]:  # noqa: ARG002 -- mail is sent as it is
+        return "", ""
+
 
 class _Named(Protocol):
     @property
@@ -83,6 +89,8 @@ class _Format(Protocol):
     def readdressed(self, data: bytes, rename: Rename) -> bytes: ...
 
     def outline(self, data: bytes) -> _Named: ...
+
+    def storable(self, data: bytes, seed: bytes) -> bytes: ...
 
 
 class _Objects:
@@ -114,3 +122,12 @@ class _Objects:
             return self._format.outline(data).uid
         except Unreadable:
             return ""
+
+    def unfit(self, data: bytes) -> tuple[str, str]:
+        try:
+            self._format.storable(data, b"")
+        except Unstorable as error:
+            return error.reason, str(error)
+        except Unreadable as error:
+            return "unreadable", str(error)
+        return "", ""

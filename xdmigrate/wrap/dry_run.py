@@ -10,6 +10,7 @@ from typing import Self
 
 from xdmigrate.contract import Accepted, Declined, Features, Intent, Receipt, Refused, Stored, Target
 from xdmigrate.errors import FolderUnusable
+from xdmigrate.formats.semantics import semantics
 from xdmigrate.model import Changes, FlagChange, Folder, Head, Item, Kind, Path, Role, Sharing
 from xdmigrate.wrap.forward import ForwardingSource
 from xdmigrate.wrap.prediction import Overlay, Prediction, made_up, made_up_ref
@@ -203,6 +204,10 @@ class DryRunWriter:
         self._ready: list[Receipt] = []
 
     def put(self, ticket: int, item: Item, over: Head | None = None) -> None:
+        reason, words = self._unfit(item)
+        if reason:
+            self._ready.append(Refused(ticket, reason, words))
+            return
         if over is not None:
             self._overlay.replaced(over.ref)
             self._count.updated += 1
@@ -219,6 +224,12 @@ class DryRunWriter:
         self._count.items += 1
         self._count.octets += item.body.size
         self._ready.append(Stored(ticket, ref) if self._features.ids_returned else Accepted(ticket))
+
+    def _unfit(self, item: Item) -> tuple[str, str]:
+        """Why the target would not take it, as far as the item itself tells; servers may refuse more than that."""
+        if not self._features.strict or item.kind is Kind.MAIL:
+            return "", ""
+        return semantics(item.kind).unfit(b"".join(bytes(chunk) for chunk in item.body.chunks()))
 
     def poll(self) -> list[Receipt]:
         ready, self._ready = self._ready, []

@@ -27,10 +27,10 @@ Hook = Callable[[httpx.Request], httpx.Response | None]
 
 
 def event(uid: str, summary: str = "Lunch", more: str = "") -> bytes:
-    """An event that every server takes; `more`: further lines."""
+    """An event that every server takes (SOGo counts seconds up to 2038); `more`: further lines."""
     return (
         "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//t//t//EN\r\nBEGIN:VEVENT\r\n"
-        f"UID:{uid}\r\nDTSTAMP:20200101T000000Z\r\nDTSTART:20990102T100000Z\r\nDTEND:20990102T110000Z\r\n"
+        f"UID:{uid}\r\nDTSTAMP:20200101T000000Z\r\nDTSTART:20370102T100000Z\r\nDTEND:20370102T110000Z\r\n"
         f"SUMMARY:{summary}\r\n{more}END:VEVENT\r\nEND:VCALENDAR\r\n"
     ).encode()
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from urllib.parse import unquote_to_bytes
+from urllib.parse import quote, unquote_to_bytes
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from xdmigrate_dav.hrefs import ForeignHost, canonical, collection, name_of, path_of, path_to, ref_of
+from xdmigrate_dav.hrefs import PLAIN, ForeignHost, canonical, collection, name_of, path_of, path_to, ref_of
 
 BASE = "https://dav.example.com/cal/ann/"
 
@@ -66,6 +66,16 @@ def test_nothing_leads_out_of_the_server(href: str) -> None:
     except ForeignHost:
         return
     assert path is None or (path.startswith("/") and ".." not in path.split("/") and canonical(path) == path)
+
+
+@given(st.text("/.-_~a1@:+%;?# é", max_size=20).map("/".__add__))
+def test_what_is_spelled_our_way_already_is_read_as_everything_else(path: str) -> None:
+    segments = path[1:].split("/")
+    spelled = "/" + "/".join(quote(unquote_to_bytes(segment), safe=PLAIN) for segment in segments)
+    leads_away = any(unquote_to_bytes(segment) in (b".", b"..") for segment in segments)
+    assert canonical(path) == (None if leads_away else spelled)
+    if path == spelled and "//" not in path and not leads_away:
+        assert path_of(path, BASE) == path_of(BASE.removesuffix("/cal/ann/") + path, BASE)
 
 
 def test_only_what_is_right_inside_is_an_item() -> None:

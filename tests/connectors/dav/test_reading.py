@@ -49,6 +49,31 @@ def test_a_calendar_with_tasks_in_it_is_two_folders() -> None:
     assert source.status(tasks) == tasks
 
 
+def test_one_list_tells_of_both_kinds_until_the_token_changes() -> None:
+    server = filled()
+    server.items["t.ics"] = todo("t")
+    server.more = "<d:sync-token>one</d:sync-token>"
+    source = DavSource(server.session())
+    calendar, tasks = source.folders()
+    assert (calendar.count, tasks.count) == (3, 1)
+    assert server.methods("PROPFIND") == [f"PROPFIND {HOME}", f"PROPFIND {WORK}"]
+    del server.items["0.ics"]
+    server.asked.clear()
+    assert [each.count for each in source.folders()] == [3, 1]  # the token says that nothing changed
+    server.more = "<d:sync-token>two</d:sync-token>"
+    assert [each.count for each in source.folders()] == [2, 1]
+    assert server.methods("PROPFIND") == [f"PROPFIND {HOME}", f"PROPFIND {HOME}", f"PROPFIND {WORK}"]
+
+
+def test_tokens_are_asked_for_only_where_they_are_looked_at() -> None:
+    server = filled()
+    source = DavSource(server.session())
+    (calendar,) = source.folders()
+    source.sharing(calendar)
+    homes = [each.content for each in server.asked if (each.method, each.url.path) == ("PROPFIND", HOME)]
+    assert [b"sync-token" in each for each in homes] == [True, False]
+
+
 def test_the_state_is_of_the_whole_list() -> None:
     """A token that lies is believed by nobody: there is none in it."""
     server = filled()
@@ -266,13 +291,53 @@ def test_version_4_is_asked_for_where_it_is_offered(versions: frozenset[str], *,
     assert ("version=4.0" in get.headers["accept"]) is asked
 
 
-def test_the_auditor_believes_no_report() -> None:
+def test_the_auditor_asks_for_single_items_by_themselves() -> None:
     server = filled()
     auditor = DavAuditor(server.session())
-    assert dict(auditor.whole(CALENDAR, [b"0.ics", b"gone.ics"])) == {b"0.ics": server.items["0.ics"]}
+    assert dict(auditor.whole(CALENDAR, [b"0.ics"])) == {b"0.ics": server.items["0.ics"]}
     assert [each.size for each in auditor.inspect(CALENDAR, [b"1.ics"])] == [len(server.items["1.ics"])]
     assert b"".join(auditor.chunks(CALENDAR, b"2.ics")) == server.items["2.ics"]
     assert server.methods("REPORT") == []
+
+
+def test_the_auditor_compares_one_item_of_each_report() -> None:
+    server = Scripted()
+    server.items |= {f"{number:03}.ics": event(f"u{number}") for number in range(120)}
+    wanted = {name.encode(): data for name, data in server.items.items()}
+    auditor = DavAuditor(server.session())
+    assert dict(auditor.whole(CALENDAR, [*wanted, b"gone.ics", b"000.ics"])) == wanted
+    assert len(server.methods("REPORT")) == 3
+    assert [each.rpartition("/")[2] for each in server.methods("GET")] == ["000.ics", "050.ics", "100.ics"]
+
+
+def test_the_auditor_believes_no_report_after_one_that_said_something_else() -> None:
+    def lying(request: httpx.Request) -> httpx.Response | None:
+        if request.method != "REPORT":
+            return None
+        return multistatus(
+            *(
+                response(f"{WORK}{number}.ics", f"<d:getetag>x</d:getetag><c:calendar-data>{told}</c:calendar-data>")
+                for number in range(3)
+            )
+        )
+
+    told = event("u0", "Something else").decode()
+    server = filled()
+    server.hook = lying
+    auditor = DavAuditor(server.session())
+    refs = [name.encode() for name in server.items]
+    for _ in range(2):
+        assert dict(auditor.whole(CALENDAR, refs)) == {ref: server.items[ref.decode()] for ref in refs}
+    assert len(server.methods("REPORT")) == 1
+
+
+@pytest.mark.parametrize("first", [b"gone.ics", b"0.ics"])
+def test_an_item_that_is_gone_makes_no_report_doubtful(first: bytes) -> None:
+    server = filled()
+    auditor = DavAuditor(server.session())
+    assert dict(auditor.whole(CALENDAR, [first, b"1.ics", b"2.ics"])).keys() >= {b"1.ics", b"2.ics"}
+    list(auditor.whole(CALENDAR, [b"1.ics", b"2.ics"]))
+    assert len(server.methods("REPORT")) == 2
 
 
 def test_a_folder_that_is_gone_is_unusable() -> None:

@@ -125,6 +125,7 @@ def test_two_items_of_one_uid_are_never_one() -> None:
         (httpx.Response(413), {}, "too-big"),
         (httpx.Response(400), {}, "refused"),
         (httpx.Response(500), {}, "refused"),
+        (httpx.Response(404), {}, "refused"),  # SOGo, of what it cannot read
     ],
 )
 def test_what_a_refusal_means(answer: httpx.Response, there: dict[str, bytes], result: object) -> None:
@@ -149,7 +150,6 @@ def test_what_a_refusal_means(answer: httpx.Response, there: dict[str, bytes], r
         (httpx.Response(507), QuotaExceeded),
         (denied(403, "quota-not-exceeded"), QuotaExceeded),
         (denied(403, "need-privileges"), AccessDenied),
-        (httpx.Response(404), FolderUnusable),
         (httpx.Response(429), Throttled),
         (httpx.Response(503), Throttled),
     ],
@@ -168,6 +168,14 @@ def test_a_server_that_is_broken_is_not_the_items_fault() -> None:
 
     server.hook = broken
     with pytest.raises(ProtocolError):
+        write(server, event("one"), event("two"))
+    assert len(server.methods("PUT")) == 1
+
+
+def test_a_folder_that_is_gone_is_not_the_items_fault() -> None:
+    server = Scripted()
+    server.hook = lambda _request: httpx.Response(404) if server.methods("PUT") else None
+    with pytest.raises(FolderUnusable):
         write(server, event("one"), event("two"))
     assert len(server.methods("PUT")) == 1
 
@@ -341,8 +349,8 @@ def test_no_invitation_is_sent_again(powers: str, scheduling: Scheduling, *, att
 
 def test_people_in_what_is_over_stay() -> None:
     server = Scripted(powers=SCHEDULING)
-    past = event("one", more=PEOPLE).replace(b":2099", b":2019")
-    series = event("two", more=PEOPLE + "RRULE:FREQ=WEEKLY\r\n").replace(b":2099", b":2019")
+    past = event("one", more=PEOPLE).replace(b":2037", b":2019")
+    series = event("two", more=PEOPLE + "RRULE:FREQ=WEEKLY\r\n").replace(b":2037", b":2019")
     write(server, past, series)
     assert [bool(ical.outline(each).attendees) for each in server.items.values()] == [True, False]
 

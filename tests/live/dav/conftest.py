@@ -6,10 +6,12 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from tests.live.dav import cyrus_dav, radicale, xandikos
+from tests.live.dav import cyrus_dav, radicale, sogo, xandikos
 from tests.live.dav.cyrus_dav import CyrusDav
 from tests.live.dav.radicale import Radicale
+from tests.live.dav.sogo import Sogo
 from tests.live.dav.xandikos import Xandikos
+from tests.live.postgres import Postgres
 from xdmigrate.model import Endpoint, Login
 
 
@@ -40,6 +42,16 @@ def cyrus_dav_server() -> Iterator[CyrusDav]:
         yield server
 
 
+@pytest.fixture(scope="session")
+def sogo_server(request: pytest.FixtureRequest) -> Iterator[Sogo]:
+    """A running SOGo that sends invitations, as a fresh installation does not; skips where it is absent."""
+    if sogo.missing():
+        pytest.skip(sogo.missing())
+    cluster: Postgres = request.getfixturevalue("postgres_cluster")
+    with Sogo(cluster) as server:
+        yield server
+
+
 @pytest.fixture
 def at_radicale(radicale_server: Radicale, new_user: Callable[[], str]) -> tuple[Endpoint, Login]:
     """An account of the test's own."""
@@ -60,3 +72,11 @@ def at_cyrus(cyrus_dav_server: CyrusDav, new_user: Callable[[], str]) -> tuple[E
     user = new_user()
     cyrus_dav_server.welcome(user)
     return Endpoint("cyrus", "dav", {"url": cyrus_dav_server.url}), Login(user, user, cyrus_dav_server.password)
+
+
+@pytest.fixture
+def at_sogo(sogo_server: Sogo, new_user: Callable[[], str]) -> tuple[Endpoint, Login]:
+    """An account of the test's own, with nothing known about invitations."""
+    user = new_user()
+    sogo_server.welcome(user)
+    return Endpoint("sogo", "dav", {"url": sogo_server.url}), Login(user, user, sogo_server.password)

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import socket
-import threading
-from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from tests.live import cyrus
 from tests.live.cyrus import TOOLS, UNPACKED, Cyrus, Settings
-from tests.live.listening import Listening
+from tests.live.dav.sink import Sink
 from tests.live.process import free_ports
 
 PROGRAM = "httpd"
@@ -28,27 +24,6 @@ def missing() -> str:
 
 def _httpd() -> Path | None:
     return next((path / PROGRAM for path in (TOOLS, UNPACKED) if (path / PROGRAM).exists()), None)
-
-
-class Sink(Listening):
-    """Takes every mail (RFC 5321) and keeps it; a test sees that there was none."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.mails: list[bytes] = []
-
-    def serve(self, client: socket.socket) -> None:
-        threading.Thread(target=self._talk, args=(client,), daemon=True).start()
-
-    def _talk(self, client: socket.socket) -> None:
-        with suppress(OSError), client, client.makefile("rwb", buffering=0) as lines:
-            lines.write(b"220 sink\r\n")
-            for line in iter(lines.readline, b""):
-                verb = line[:4].upper()
-                if verb == b"DATA":
-                    lines.write(b"354 go on\r\n")
-                    self.mails.append(b"".join(iter(lines.readline, b".\r\n")))
-                lines.write(b"221 bye\r\n" if verb == b"QUIT" else b"250 ok\r\n")
 
 
 class CyrusDav(Cyrus):
@@ -72,6 +47,10 @@ class CyrusDav(Cyrus):
     def url(self) -> str:
         """What a plan names."""
         return f"http://{self.host}:{self.http}/"
+
+    def calendar(self, user: str) -> str:
+        """The user's first calendar, from the URL on."""
+        return f"dav/calendars/user/{user}/Default/"
 
     def welcome(self, user: str) -> None:
         """Give the user a mailbox: calendars and address books come with it."""
@@ -98,7 +77,7 @@ class CyrusDav(Cyrus):
         wrapper.write_text(f'#!/bin/sh\nLD_LIBRARY_PATH={self._root} exec {self._root / PROGRAM} "$@"\n')
         for path in (self._root / PROGRAM, wrapper):
             path.chmod(0o755)
-            os.chown(path, self._owner.pw_uid, self._owner.pw_gid)
+            self._give(path)
         for library in _unpacked():
             shutil.copy(library, self._root / library.name)
 

@@ -2,33 +2,18 @@
 
 from __future__ import annotations
 
-import http.client
-import shutil
 import sys
-import tempfile
+from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
-from tests.live.process import Daemon, free_ports, persist
+from tests.live.process import free_ports
+from tests.live.server import WebServer
 
 
 def missing() -> str:
     """What has to be installed, or nothing."""
     return "" if find_spec("radicale") else "Radicale is not installed (Python package radicale)"
-
-
-def answers(host: str, port: int) -> bool:
-    """Whether something there speaks HTTP."""
-    connection = http.client.HTTPConnection(host, port, timeout=5)
-    try:
-        connection.request("OPTIONS", "/")
-        return connection.getresponse().status > 0
-    except (OSError, http.client.HTTPException):
-        return False
-    finally:
-        connection.close()
 
 
 ADMIN = "admin"
@@ -53,35 +38,14 @@ permissions: rw
 """
 
 
-class Radicale:
+class Radicale(WebServer):
     """One server; `with` runs it and removes its data at the end."""
 
-    host = "127.0.0.1"
     password = "secret"
 
-    def __init__(self, level: str = "error") -> None:
-        self.port = 0
+    def __init__(self, level: str = "error", *, within: str = "/tmp") -> None:
+        super().__init__("radicale", within=within)
         self._level = level  # of its log; "info" names every request
-        self._root = Path(tempfile.mkdtemp(prefix="radicale-"))
-        self._daemon: Daemon | None = None
-
-    def __enter__(self) -> Self:
-        (self._root / "users").touch()
-        (self._root / "rights").write_text(RIGHTS)
-        persist(self._launch)
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._daemon is not None:
-            self._daemon.stop()
-        shutil.rmtree(self._root, ignore_errors=True)
-
-    @property
-    def url(self) -> str:
-        """What a plan names."""
-        return f"http://{self.host}:{self.port}/"
 
     @property
     def store(self) -> Path:
@@ -89,16 +53,22 @@ class Radicale:
         return self._root / "store" / "collection-root"
 
     @property
-    def log(self) -> Path:
-        """What it says about itself."""
-        return self._root / "log"
+    def pid(self) -> int:
+        """The process, once it runs."""
+        if self._daemon is None:
+            raise RuntimeError("the server has not been started")
+        return self._daemon.pid
 
     def add(self, user: str) -> None:
         """Let this user log in; the home comes with the first login."""
         with (self._root / "users").open("a") as file:
             file.write(f"{user}:{self.password}\n")
 
-    def _launch(self) -> None:
+    def _prepare(self) -> None:
+        (self._root / "users").touch()
+        (self._root / "rights").write_text(RIGHTS)
+
+    def _command(self) -> Sequence[str]:
         (self.port,) = free_ports(1)
         config = self._root / "config"
         config.write_text(
@@ -108,5 +78,4 @@ class Radicale:
             f"[rights]\ntype = from_file\nfile = {self._root / 'rights'}\n"
             f"[logging]\nlevel = {self._level}\n"
         )
-        self._daemon = Daemon([sys.executable, "-m", "radicale", "-C", str(config)], self.log)
-        self._daemon.wait_until(lambda: answers(self.host, self.port))
+        return [sys.executable, "-m", "radicale", "-C", str(config)]

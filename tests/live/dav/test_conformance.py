@@ -55,6 +55,9 @@ class TestEveryOther(ObjectConformance):
             ("at_radicale", Kind.CONTACTS),
             ("at_cyrus", Kind.TASKS),
             ("at_cyrus", Kind.CALENDAR),
+            ("at_sogo", Kind.CALENDAR),
+            ("at_sogo", Kind.TASKS),
+            ("at_sogo", Kind.CONTACTS),
         ],
         ids=lambda given: f"{given[0]}-{given[1].value}",
     )

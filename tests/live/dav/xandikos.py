@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
-import tempfile
+from collections.abc import Sequence
 from importlib.util import find_spec
-from pathlib import Path
-from types import TracebackType
-from typing import Self
 
-from tests.live.dav.radicale import answers
-from tests.live.process import Daemon, free_ports, persist
+from tests.live.process import free_ports
+from tests.live.server import WebServer
 
 
 def missing() -> str:
@@ -19,38 +15,17 @@ def missing() -> str:
     return "" if find_spec("xandikos") else "Xandikos is not installed (Python package xandikos)"
 
 
-class Xandikos:
+class Xandikos(WebServer):
     """One server with one account, "alice"; `with` runs it and removes its data at the end. It asks for no password."""
 
-    host = "127.0.0.1"
     user = "alice"
 
     def __init__(self) -> None:
-        self.port = 0
-        self._root = Path(tempfile.mkdtemp(prefix="xandikos-"))
-        self._daemon: Daemon | None = None
+        super().__init__("xandikos")
 
-    def __enter__(self) -> Self:
-        persist(self._launch)
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._daemon is not None:
-            self._daemon.stop()
-        shutil.rmtree(self._root, ignore_errors=True)
-
-    @property
-    def url(self) -> str:
-        """What a plan names."""
-        return f"http://{self.host}:{self.port}/"
-
-    def _launch(self) -> None:
+    def _command(self) -> Sequence[str]:
         (self.port,) = free_ports(1)
         options = ["--defaults", "--current-user-principal", f"/{self.user}/", "--no-detect-systemd"]
         state = ["--state-dir", str(self._root / "state"), "-d", str(self._root / "data")]
         address = ["-l", self.host, "-p", str(self.port)]
-        command = [sys.executable, "-m", "xandikos", "serve", *options, *state, *address]
-        self._daemon = Daemon(command, self._root / "log")
-        self._daemon.wait_until(lambda: answers(self.host, self.port))
+        return [sys.executable, "-m", "xandikos", "serve", *options, *state, *address]

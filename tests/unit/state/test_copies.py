@@ -13,6 +13,7 @@ from xdmigrate.errors import StateUnusable
 from xdmigrate.model import Outcome
 from xdmigrate_state import (
     alterations,
+    canaries,
     doubts,
     failures,
     folders,
@@ -27,7 +28,7 @@ from xdmigrate_state import (
 )
 from xdmigrate_state.copies import restored
 from xdmigrate_state.database import Database, copy, scratch_copy
-from xdmigrate_state.rows import Altered, NewItem, Settled, Standing
+from xdmigrate_state.rows import Altered, CanaryRow, NewItem, Settled, Standing
 from xdmigrate_state.tables import metadata
 
 Content = dict[str, list[tuple[object, ...]]]
@@ -58,6 +59,8 @@ def use_everything(db: Database, pair: Pair) -> None:
     db.write(lambda c: leftovers.record(c, pair.folder.id, ["grants"], [leftovers.Leftover("grant", "bob", "lr")]))
     db.write(lambda c: journal.append(c, pair.plan.id, 0, "range", {"items": 1}, NOW))
     db.write(lambda c: requests.post(c, pair.plan.id, "pause", {"wave": "pilot"}, NOW))
+    told = CanaryRow("dav://new:443", "new", "silent", True, NOW, "Cyrus/3.6", "ann@new.example", "bea@new.example")
+    db.write(lambda c: canaries.record(c, pair.plan.id, told))
 
 
 @pytest.fixture

@@ -8,10 +8,12 @@ from functools import partial
 from typing import ClassVar
 
 import pytest
+from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 from sqlalchemy import Connection
 
+from tests.conftest import FULL
 from tests.unit.state.sample import NOW, Pair, new_folder, new_pair, uid
 from xdmigrate.model import Outcome
 from xdmigrate_state import failures, folders, ledger, totals
@@ -271,4 +273,5 @@ def test_any_sequence_keeps_the_ledger_true(database: Database) -> None:
     class Machine(LedgerMachine):
         db = database
 
-    run_state_machine_as_test(Machine)
+    many = Machine.TestCase.settings
+    run_state_machine_as_test(Machine, settings=many if FULL or database.path else settings(many, max_examples=8))

@@ -113,17 +113,18 @@ def test_the_ledger_is_partitioned_on_postgresql(postgres_url: str) -> None:
 # --- opening ----------------------------------------------------------------------------------------------------
 
 
-def test_new_and_known(address: str) -> None:
-    with Database.open(address) as first:
+def test_new_and_known(new_address: str) -> None:
+    with Database.open(new_address) as first:
         assert first.new
-    with Database.open(address, create=False) as second:
+    with Database.open(new_address, create=False) as second:
         assert not second.new
 
 
-def test_two_openings_at_once_make_one_schema(address: str) -> None:
+def test_two_openings_at_once_make_one_schema(new_address: str) -> None:
     script = "import sys; from xdmigrate_state.database import Database; print(Database.open(sys.argv[1]).new)"
     processes = [
-        subprocess.Popen([sys.executable, "-c", script, address], stdout=subprocess.PIPE, text=True) for _ in range(3)
+        subprocess.Popen([sys.executable, "-c", script, new_address], stdout=subprocess.PIPE, text=True)
+        for _ in range(3)
     ]
     told = sorted(process.communicate()[0].strip() for process in processes)
     assert told == ["False", "False", "True"]
@@ -141,13 +142,14 @@ def test_opening_a_known_state_needs_no_alembic(tmp_path: Path) -> None:
     assert told.stdout.strip() == "False"
 
 
-def test_a_newer_state_is_refused_and_untouched(address: str, database: Database) -> None:
-    pair = new_pair(database, "ann")
-    database.write(lambda c: fill(c, pair, 3))
-    database.write(lambda c: c.execute(text("UPDATE alembic_version SET version_num = '9999'")))
-    with pytest.raises(StateUnusable, match=r"newer xdmigrate \(schema 9999.*install that version"):
-        Database.open(address)
-    assert counts(database, pair.folder).seen == 3
+def test_a_newer_state_is_refused_and_untouched(new_address: str) -> None:
+    with Database.open(new_address) as database:
+        pair = new_pair(database, "ann")
+        database.write(lambda c: fill(c, pair, 3))
+        database.write(lambda c: c.execute(text("UPDATE alembic_version SET version_num = '9999'")))
+        with pytest.raises(StateUnusable, match=r"newer xdmigrate \(schema 9999.*install that version"):
+            Database.open(new_address)
+        assert counts(database, pair.folder).seen == 3
 
 
 def test_a_missing_state_is_told_and_not_made(tmp_path: Path) -> None:

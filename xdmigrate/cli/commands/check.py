@@ -19,6 +19,7 @@ def check(call: Call, plan: PlanArgument) -> int:
     from xdmigrate.cli.applying import import_csv_passwords
     from xdmigrate.cli.checking import check_all
     from xdmigrate.cli.compose import Systems
+    from xdmigrate.cli.promising import promised, told_so_far
     from xdmigrate.report import text
 
     file = plan_file(plan, Path.cwd())
@@ -27,7 +28,8 @@ def check(call: Call, plan: PlanArgument) -> int:
     log = call.open_log(home, loaded.name, "check")
     systems = Systems(loaded, home.folder, hide=log.redactor.add)
     import_csv_passwords(loaded, systems.vault)
-    facts = check_all(systems, tell=call.add, workers=systems.workers())
+    promises = promised(systems, told_so_far(home, loaded.name))
+    facts = check_all(systems, tell=call.add, workers=systems.workers(), promises=promises)
     call.facts = facts.to_json()
     call.say(text.check_table(facts), *text.way_lines(facts), text.check_headline(facts.mailboxes))
     ready = all(box.ok for box in facts.mailboxes)

@@ -103,17 +103,23 @@ def _bench(home: Home, db: Database, systems: Systems, stop: threading.Event, as
 
 
 def _perform(call: Call, bench: Bench, asked: Asked) -> int:
+    """Raises GuardRefused before anything is done, where people might be invited again."""
+    from xdmigrate.cli import promising
     from xdmigrate.cli.progress import shown
     from xdmigrate.cli.running import fresh_start, run
 
     if asked.dry_run:
         call.note("dry run: nothing is changed on either side")
+    promises = promising.promised(bench.systems, promising.told(bench.db, bench.plan.name))
+    promising.refuse(promises)
     fresh_start(bench)
     wish = _wish(bench, asked)
     before = bench.status()
     with shown(call, bench.status):
         result = run(bench, wish)
-    return _tell(call, bench, before, result)
+    code = _tell(call, bench, before, result)
+    promising.report(call, promises)
+    return code
 
 
 def _wish(bench: Bench, asked: Asked) -> Wish:

@@ -49,6 +49,7 @@ def verify(
 
     Exits 0 for pass, and for pass-with-exceptions when every quarantined item was accepted; otherwise 3.
     """
+    from xdmigrate.cli import promising
     from xdmigrate.cli.applying import scope
     from xdmigrate.cli.compose import Systems
     from xdmigrate.cli.verifying import Verification
@@ -70,9 +71,12 @@ def verify(
         with stop_on_signals(stop):
             verdict = judge_plan(verification.run(chosen))
         db.write(lambda c: _note(c, row, verdict, depth, systems))
+        promises = promising.promised(systems, promising.told(db, loaded.name))
     if stop.is_set():
         call.add(Stopped("stopped on request", remedy="run verify again; it begins anew"))
-    return _tell(call, verdict)
+    code = _tell(call, verdict)
+    promising.report(call, promises)
+    return code
 
 
 def _chosen(db: Database, plan: str, mailbox: str) -> tuple[PlanRow, list[MailboxRow]]:

@@ -6,6 +6,9 @@ are read by `icalendar`. Nothing but Unreadable and Unstorable is ever raised, w
 
 from xdmigrate.formats.ical.comparison import differences
 from xdmigrate.formats.ical.expansion import occurrences
+from xdmigrate.formats.ical.faults import faults
+from xdmigrate.formats.ical.floating import marked
+from xdmigrate.formats.ical.lengths import stretched
 from xdmigrate.formats.ical.meaning import digest
 from xdmigrate.formats.ical.objects import split
 from xdmigrate.formats.ical.overview import Outline, outline
@@ -16,11 +19,14 @@ __all__ = [
     "Outline",
     "differences",
     "digest",
+    "faults",
+    "marked",
     "occurrences",
     "outline",
     "readdressed",
     "split",
     "storable",
+    "stretched",
     "unscheduled",
     "without_people",
 ]

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 
 from xdmigrate.formats.ical.meaning import Facts, facts
-from xdmigrate.formats.ical.properties import BUSY, HTML
+from xdmigrate.formats.ical.properties import BUSY, HTML, NAMES
 
 _DATE = re.compile(r"\d{4}-\d\d-\d\d")
 _COMPONENTS = frozenset({"VEVENT", "VTODO", "VJOURNAL", "VFREEBUSY", "VALARM", "VAVAILABILITY"})
@@ -19,34 +19,6 @@ _WORDS = {
     BUSY: "the busy status",
     "DESCRIPTION;ALTREP": "the HTML body",
 }
-_KNOWN = frozenset(
-    {
-        "ATTACH",
-        "ATTENDEE",
-        "CATEGORIES",
-        "CLASS",
-        "COLOR",
-        "COMMENT",
-        "COMPLETED",
-        "CONFERENCE",
-        "CONTACT",
-        "DESCRIPTION",
-    }
-    | {
-        "DTSTART",
-        "DURATION",
-        "EXDATE",
-        "EXRULE",
-        "FREEBUSY",
-        "GEO",
-        "IMAGE",
-        "LOCATION",
-        "ORGANIZER",
-        "PERCENT-COMPLETE",
-    }
-    | {"PRIORITY", "RDATE", "RELATED-TO", "REQUEST-STATUS", "RESOURCES", "RRULE", "STATUS", "SUMMARY", "TRANSP", "URL"}
-)
-
 Key = tuple[str, str, str]
 Fields = dict[str, set[str]]
 
@@ -102,7 +74,7 @@ def _compared(ours: Fields, others: Fields) -> Iterator[str]:
 
 def _word(name: str) -> str:
     """Names that no standard knows may be pieces of a text."""
-    return _WORDS.get(name) or (name if name in _KNOWN else "another property")
+    return _WORDS.get(name) or (name if name in NAMES else "another property")
 
 
 def _how(here: int, there: int) -> str:

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from datetime import datetime
+from datetime import date, datetime
 
+from xdmigrate.formats.ical.addresses import PEOPLE
 from xdmigrate.formats.ical.lines import Line, encoded, escaped, made, text_of
 from xdmigrate.formats.ical.rules import rule
-from xdmigrate.formats.ical.times import moment, read
+from xdmigrate.formats.ical.times import FLOATING, moment, read
 from xdmigrate.formats.ical.zones import Zones
 from xdmigrate.formats.refusal import Unstorable
 
@@ -24,19 +25,19 @@ _STAMPS = frozenset({"DTSTAMP", "CREATED", "LAST-MODIFIED"})
 _PARAMETER = r';\s*(?:%s)\s*=((?:"[^"]*"|[^";])*+)'
 _TZID = re.compile(_PARAMETER % "TZID", re.IGNORECASE)
 _VALUE = re.compile(_PARAMETER % "VALUE", re.IGNORECASE)
+_FLOATING = re.compile(_PARAMETER % FLOATING, re.IGNORECASE)
 _CODING = re.compile(rf"{_PARAMETER % 'ENCODING|CHARSET'}|;\s*QUOTED-PRINTABLE(?=;|\Z)", re.IGNORECASE)
 _ANY = re.compile(r';(?:"[^"]*"|[^";])*+')
 _ESCAPED = re.compile(r'(;\s*[A-Za-z0-9-]+\s*=)((?:\\[^;,"]|[^";,\\])*+\\[;,](?:\\[^"]|[^";,\\])*+)(?=[;,]|\Z)')
+_NAMED = re.compile(r'(;\s*CN\s*=)([^";]*\\[^";]*)(?=;|\Z)', re.IGNORECASE)
 _BACKSLASH, _PLAIN = re.compile(r"\\([^n])"), r"\1"
 _BARE = re.compile(r"(\\.)|([,;])", re.DOTALL)
 _BLANK = re.compile(r"\s+")
 _DATE = re.compile(r"\d{8}")
+_QUOTED = re.compile(r'".*"', re.DOTALL)
+_JOINED = re.compile(r"\s*[\d.]+\\;")
 
 _VALUES: dict[str, Callable[[str], str]] = {
-    **dict.fromkeys(
-        _TEXTS,
-        lambda value: _BARE.sub(lambda match: match[1] or f"\\{match[2]}", value),
-    ),
     **dict.fromkeys(_RULES, lambda value: _BLANK.sub("", value).replace("\\", "").strip(";")),
     **dict.fromkeys(("DURATION", "TRIGGER", "UID"), str.strip),
     "GEO": lambda value: value.replace("\\", "").strip(),
@@ -58,6 +59,8 @@ def corrected(line: Line, zones: Zones, supply: Callable[[str], None]) -> Line:
         return _zoned(_typed(line), zones, supply)
     if line.name == "TRIGGER" and isinstance(read(line.value), datetime) and not line.parameter("VALUE"):
         return _headed(line, f"{line.text[: line.colon]};VALUE=DATE-TIME")  # section 3.8.6.3
+    if line.name in _LINES:
+        return _LINES[line.name](line)
     return _with(line, _VALUES[line.name](line.value)) if line.name in _VALUES else line
 
 
@@ -73,7 +76,13 @@ def _readable(line: Line) -> Line:
 
 
 def _time(value: str) -> bool:
-    return all(read(each) is not None for each in value.split("/"))
+    """A moment, a duration, or a period: that has times, no dates (section 3.3.9)."""
+    parts = [read(each) for each in value.split("/")]
+    return None not in parts and (len(parts) == 1 or all(not _is_date(each) for each in parts))
+
+
+def _is_date(value: object) -> bool:
+    return isinstance(value, date) and not isinstance(value, datetime)
 
 
 def _parameterised(line: Line) -> Line:
@@ -83,7 +92,37 @@ def _parameterised(line: Line) -> Line:
         return line
     if line.name.startswith("X-"):
         head = _ESCAPED.sub(lambda match: f'{match[1]}"{_BACKSLASH.sub(_PLAIN, match[2])}"', head)
+    elif line.name in PEOPLE:
+        head = _NAMED.sub(r'\1"\2"', head)
     return _headed(line, _ANY.sub(lambda match: match[0] if "=" in match[0] else "", head))
+
+
+def _text(line: Line) -> Line:
+    """Commas are escaped; a text that is but a link to another (ALTREP) gets an empty line, or servers drop it.
+
+    SOGo takes the quotes away that stand around a whole text, but for a blank at the end.
+    """
+    if not line.value.strip():
+        return _with(line, "\\n")
+    value = _BARE.sub(_escape, line.value)
+    return _with(line, value + " " if _QUOTED.fullmatch(value) else value)
+
+
+def _escape(match: re.Match[str]) -> str:
+    """A backslash before what needs none (section 3.3.11) says nothing, but the library behind Xandikos keeps it."""
+    pair, bare = match.groups()
+    return f"\\{bare}" if bare else pair if pair[1] in "\\;,nN" else pair[1]
+
+
+def _status(line: Line) -> Line:
+    """Its parts stand apart (section 3.8.8.3), also where they were taken for one text."""
+    return _with(line, line.value.replace("\\;", ";")) if _JOINED.match(line.value) else line
+
+
+def _relation(line: Line) -> Line:
+    """A UID needs no VALUE (RFC 9253 section 9.1), and servers that do not know it refuse it."""
+    head = line.text[: line.colon]
+    return _headed(line, _VALUE.sub("", head)) if line.parameter("VALUE").upper() == "UID" else line
 
 
 def onset(line: Line) -> Line:
@@ -121,7 +160,7 @@ def _typed(line: Line) -> Line:
     stated = line.parameter("VALUE").upper()
     if dates and all(dates) and stated != "DATE":
         head = f"{_VALUE.sub('', head)};VALUE=DATE"
-    elif stated == "DATE" and not any(dates):
+    elif (stated == "DATE" and not any(dates)) or (stated == "PERIOD" and "/" not in line.value):
         head = _VALUE.sub("", head)
     return _headed(_with(line, line.value.strip()), head)
 
@@ -129,6 +168,8 @@ def _typed(line: Line) -> Line:
 def _zoned(line: Line, zones: Zones, supply: Callable[[str], None]) -> Line:
     """The line with a TZID that is defined, if it needs one."""
     head = line.text[: line.colon]
+    if _FLOATING.search(head):
+        return _headed(line, _TZID.sub("", _FLOATING.sub("", head)))
     if not _TZID.search(head):
         return line
     tzid = line.parameter("TZID")
@@ -146,3 +187,11 @@ def _zoned(line: Line, zones: Zones, supply: Callable[[str], None]) -> Line:
 def _local(line: Line) -> bool:
     """Whether a zone says anything here: dates and UTC have none (RFC 5545 section 3.2.19)."""
     return any("T" in value.upper() and not value.upper().endswith("Z") for value in _values(line))
+
+
+_LINES: dict[str, Callable[[Line], Line]] = {
+    **dict.fromkeys(_TEXTS, _text),
+    "RELATED-TO": _relation,
+    "REQUEST-STATUS": _status,
+}
+"""How lines are written that are no moments."""

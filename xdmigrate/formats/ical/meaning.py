@@ -1,9 +1,10 @@
 """The semantic digest of an iCalendar object: equal for every way in which servers and clients write the same thing.
 
-Left out: what every system writes anew (`properties.IGNORED`), time zone definitions, calendar-wide properties, X-
-properties but for HTML body and busy status, defaults, order, folding, escaping. Instants count in UTC; a series
-counts with the clock of its zone (`zones.behaviour`), for it moves with daylight saving. An end counts, not whether
-it was told as DTEND, DUE or DURATION. Alarms count by action and trigger, inline attachments by their SHA-256,
+Left out: what every system writes anew, time zone definitions, calendar-wide properties, names that no standard knows
+(`properties.NAMES`) but for HTML body and busy status, defaults, order, folding, escaping. Instants count in UTC; a
+series counts with the clock of its zone (`zones.behaviour`), for it moves with daylight saving. An end counts, not
+whether it was told as DTEND, DUE or DURATION; an occurrence's own length (RDATE;VALUE=PERIOD) only where it is not the
+usual one. Alarms count by action and trigger, inline attachments by their SHA-256,
 attendees by address and answer, without the organizer's own row. A UID that `strict.storable` made up is none.
 """
 
@@ -16,8 +17,9 @@ from dataclasses import dataclass
 
 from xdmigrate.formats.ical.addresses import address
 from xdmigrate.formats.ical.components import Component, calendars, objects, parsed
+from xdmigrate.formats.ical.lengths import length
 from xdmigrate.formats.ical.lines import Line, unescaped
-from xdmigrate.formats.ical.properties import BUSY, said
+from xdmigrate.formats.ical.properties import BUSY, PARTS, said
 from xdmigrate.formats.ical.times import Moment, ended, moment, told
 from xdmigrate.formats.ical.zones import Zones, behaviour
 
@@ -84,7 +86,8 @@ def _fields(component: Component, zones: Zones) -> Iterator[tuple[str, str]]:
     start = component.first("DTSTART")
     begun = moment(start, zones) if start else None
     organizer = {address(line.value) for line in component.lines() if line.name == "ORGANIZER"}
-    found = [pair for line in component.lines() if line.name not in _OWN for pair in said(line, zones, begun)]
+    usual = length(component, zones) if component.first("RDATE") else None
+    found = [pair for line in component.lines() if line.name not in _OWN for pair in said(line, zones, begun, usual)]
     transparent = dict(found).get("TRANSP", "OPAQUE")
     for name, value in found:
         own = name == "ATTENDEE" and value.partition(" ")[0] in organizer
@@ -92,7 +95,8 @@ def _fields(component: Component, zones: Zones) -> Iterator[tuple[str, str]]:
             yield name, value
     yield from _times(component, zones, begun)
     for each in component.components():
-        yield each.name, json.dumps(list(_inside(each, zones)))
+        if each.name in PARTS:
+            yield each.name, json.dumps(list(_inside(each, zones)))
 
 
 def _recurs(component: Component) -> bool:
@@ -104,7 +108,7 @@ def _times(component: Component, zones: Zones, begun: Moment | None) -> Iterator
     start, duration = component.first("DTSTART"), component.first("DURATION")
     end = component.first("DTEND") or component.first("DUE")
     if start is not None:
-        until = ended(begun, end, duration, zones, implied=component.name == "VEVENT")
+        until = str(ended(begun, end, duration, zones, event=component.name == "VEVENT"))
         yield from [("END", until)] if until else []
     elif end is not None:
         yield "END", told(end, zones)
@@ -120,7 +124,8 @@ def _inside(component: Component, zones: Zones) -> Iterator[tuple[str, str]]:
         yield from sorted(_alarm(component, zones).items())
         return
     yield from sorted({pair for line in component.lines() for pair in said(line, zones, None)})
-    yield from ((each.name, json.dumps(list(_inside(each, zones)))) for each in component.components())
+    parts = (each for each in component.components() if each.name in PARTS)
+    yield from ((each.name, json.dumps(list(_inside(each, zones)))) for each in parts)
 
 
 def _alarm(component: Component, zones: Zones) -> dict[str, str]:

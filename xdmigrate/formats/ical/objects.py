@@ -25,8 +25,16 @@ def split(data: bytes) -> list[bytes]:
             grouped.setdefault(key, []).append((calendar, component))
     if len(grouped) == 1 and len(found) == 1:
         return [data]
-    end = line_end(data)
-    return [b"".join(_ended(_object(group), end)) for group in grouped.values()]
+    end, shared = line_end(data), {id(calendar): _Shared(calendar) for calendar in found}
+    return [b"".join(_ended(_object(group, shared), end)) for group in grouped.values()]
+
+
+class _Shared:
+    """What the objects of one calendar share, found once: its own lines, and its time zones."""
+
+    def __init__(self, calendar: Component) -> None:
+        self.lines = [line.raw for line in calendar.lines()]
+        self.zones = [(each.value("TZID"), each) for each in calendar.components() if each.name == "VTIMEZONE"]
 
 
 def _key(component: Component) -> Key:
@@ -46,27 +54,26 @@ def _contradicting(found: list[Component]) -> bool:
     return False
 
 
-def _object(group: list[tuple[Component, Component]]) -> Iterator[bytes]:
+def _object(group: list[tuple[Component, Component]], shared: dict[int, _Shared]) -> Iterator[bytes]:
     """The octets of an object; a component that was cut short ends it."""
     calendar = group[0][0]
     components = [component for _, component in group]
     whole = all(each.end is not None for component in components for each in component.walk())
     if calendar.begin is not None:
         yield calendar.begin.raw
-    yield from (line.raw for line in calendar.lines())
-    yield from _zones(group)
+    yield from shared[id(calendar)].lines
+    yield from _zones(group, shared)
     for component in components:
         yield from component.raw()
     if whole and calendar.begin is not None:
         yield calendar.end.raw if calendar.end is not None else b"END:VCALENDAR"
 
 
-def _zones(group: list[tuple[Component, Component]]) -> Iterator[bytes]:
+def _zones(group: list[tuple[Component, Component]], shared: dict[int, _Shared]) -> Iterator[bytes]:
     used = {line.parameter("TZID") for _, each in group for part in each.walk() for line in part.lines()} - {""}
-    for calendar in {id(calendar): calendar for calendar, _ in group}.values():
-        for zone in calendar.components():
-            tzid = zone.value("TZID")
-            if zone.name == "VTIMEZONE" and tzid in used:
+    for calendar in dict.fromkeys(id(calendar) for calendar, _ in group):
+        for tzid, zone in shared[calendar].zones:
+            if tzid in used:
                 used.discard(tzid)
                 yield from zone.raw()
 

@@ -1,7 +1,8 @@
 """One property as it is meant: the same values for every way in which servers write it.
 
-What a property says is a set of (name, value) pairs, so that repeated and merged lists are equal. Names that begin
-with X- say nothing here, but for the ones that carry what people see: the HTML body and the fourfold busy status.
+What a property says is a set of (name, value) pairs, so that repeated and merged lists are equal. Names that no
+standard knows say nothing here, for every program may drop them (RFC 5545 section 3.8.8), but for the ones that carry
+what people see: the HTML body and the fourfold busy status.
 """
 
 from __future__ import annotations
@@ -17,15 +18,27 @@ from urllib.parse import unquote_to_bytes
 from xdmigrate.formats.ical.addresses import PEOPLE, address
 from xdmigrate.formats.ical.lines import Line, listed, text_of, unescaped
 from xdmigrate.formats.ical.rules import rule
-from xdmigrate.formats.ical.times import Moment, listed_moment, period, read, told
+from xdmigrate.formats.ical.times import Moment, listed_moment, period, read, spanned, told
 from xdmigrate.formats.ical.zones import Zones
 
 Said = Iterator[tuple[str, str]]
 
 HTML, BUSY = "X-ALT-DESC", "X-MICROSOFT-CDO-BUSYSTATUS"
 
-IGNORED = frozenset({"PRODID", "VERSION", "DTSTAMP", "SEQUENCE", "CREATED", "LAST-MODIFIED", "METHOD"})
-"""What every system writes anew."""
+_STANDARD = """
+ACKNOWLEDGED ACTION ATTACH ATTENDEE BUSYTYPE CALENDAR-ADDRESS CATEGORIES CLASS COLOR COMMENT COMPLETED CONCEPT
+CONFERENCE CONTACT DESCRIPTION DTEND DTSTART DUE DURATION EXDATE EXRULE FREEBUSY GEO IMAGE LINK LOCATION LOCATION-TYPE
+NAME ORGANIZER PARTICIPANT-TYPE PERCENT-COMPLETE PRIORITY PROXIMITY RDATE RECURRENCE-ID REFID RELATED-TO REPEAT
+REQUEST-STATUS RESOURCES RESOURCE-TYPE RRULE STATUS STRUCTURED-DATA STYLED-DESCRIPTION SUMMARY TRANSP TRIGGER UID URL
+"""
+NAMES = frozenset({*_STANDARD.split(), HTML, BUSY})
+"""The properties that count: of RFC 5545, 7953, 7986, 9073, 9074, 9253, and the EXRULE of RFC 2445.
+
+Not the ones that every system writes anew: PRODID, VERSION, METHOD, SEQUENCE, DTSTAMP, CREATED, LAST-MODIFIED.
+"""
+
+PARTS = frozenset({"VALARM", "AVAILABLE", "PARTICIPANT", "VLOCATION", "VRESOURCE"})
+"""Components inside of an object's own (RFC 5545, 7953, 9073)."""
 
 _DEFAULTS = frozenset(
     {("TRANSP", "OPAQUE"), ("CLASS", "PUBLIC"), ("STATUS", "CONFIRMED"), ("PRIORITY", "0"), ("PERCENT-COMPLETE", "0")}
@@ -53,17 +66,20 @@ def silent(line: Line) -> bool:
     return blank and line.name not in _NEEDED and not line.parameter("ALTREP")
 
 
-def said(line: Line, zones: Zones, start: Moment | None) -> Said:
-    """What this line says; nothing for what is ignored. `start` is that of the component to which it belongs."""
+def said(line: Line, zones: Zones, start: Moment | None, usual: timedelta | None = None) -> Said:
+    """What this line says; nothing for what is ignored.
+
+    `start` and `usual` length are those of the component to which it belongs.
+    """
     name = line.name
     if not name:
         yield "?", line.text
-    elif silent(line) or name in IGNORED or (name.startswith("X-") and name not in (HTML, BUSY)):
+    elif silent(line) or name not in NAMES:
         return
     elif name in ("RRULE", "EXRULE"):
         yield name, rule(line.value, start)
     elif name in _LISTS:
-        yield from ((name, each) for each in _moments(line, zones, start))
+        yield from ((name, each) for each in _moments(line, zones, start, usual if name == "RDATE" else None))
     elif name in _READERS:
         yield from _READERS[name](line, zones)
     else:
@@ -90,9 +106,13 @@ def _moment(line: Line, zones: Zones) -> Said:
     yield line.name, told(line, zones)
 
 
-def _moments(line: Line, zones: Zones, start: Moment | None) -> Iterator[str]:
+def _moments(line: Line, zones: Zones, start: Moment | None, usual: timedelta | None) -> Iterator[str]:
     for value in filter(None, line.value.split(",")):
-        yield period(line, zones, value) if "/" in value else listed_moment(line, zones, value, start)
+        begun, slash, _ = value.partition("/")
+        if slash and (usual is None or spanned(line, zones, value) != usual):
+            yield period(line, zones, value)
+        else:
+            yield listed_moment(line, zones, begun, start)
 
 
 def _trigger(line: Line, zones: Zones) -> Said:
@@ -138,7 +158,7 @@ def _relation(line: Line, zones: Zones) -> Said:  # noqa: ARG001
 
 def _status(line: Line, zones: Zones) -> Said:  # noqa: ARG001
     """What became of a request: its code; servers have words of their own for it."""
-    yield line.name, line.value.partition(";")[0].strip()
+    yield line.name, unescaped(line.value).partition(";")[0].strip()
 
 
 def _position(line: Line, zones: Zones) -> Said:  # noqa: ARG001

@@ -15,6 +15,7 @@ from functools import lru_cache
 
 from xdmigrate.formats.ical.components import Component, calendars, objects, parsed
 from xdmigrate.formats.ical.corrections import corrected, onset
+from xdmigrate.formats.ical.lengths import plain
 from xdmigrate.formats.ical.lines import Line, folded
 from xdmigrate.formats.ical.meaning import MADE, Facts, component_facts, hashed
 from xdmigrate.formats.ical.properties import silent
@@ -57,7 +58,7 @@ def storable(data: bytes, seed: bytes = b"") -> bytes:
     def correct(line: Line) -> Line:
         return corrected(line, zones, missing.add)
 
-    body = [piece for each in found for piece in _component(each, correct, uid)]
+    body = [piece for each in found for piece in _component(plain(each, zones), correct, uid)]
     return b"".join([*_head(calendar), *_definitions(zones, missing), *body, b"END:VCALENDAR\r\n"])
 
 

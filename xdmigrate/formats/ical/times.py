@@ -13,6 +13,12 @@ from xdmigrate.formats.ical.zones import Zones
 
 Value = date | datetime | timedelta
 
+POINT = "X-XDMIGRATE-LENGTH"
+"""The parameter of a DTEND that stands in for none; its value is 0."""
+
+FLOATING = "X-XDMIGRATE-FLOATING"
+"""The parameter of a time that had no zone, for servers that give it one: `floating.marked`."""
+
 
 @dataclass(frozen=True, slots=True)
 class Moment:
@@ -92,6 +98,8 @@ def moment(line: Line, zones: Zones, value: str | None = None) -> Moment | None:
     found = read(line.value if value is None else value)
     if not isinstance(found, datetime):
         return Moment(found) if isinstance(found, date) else None
+    if line.parameter(FLOATING):
+        return Moment(found.replace(tzinfo=None))
     return located(found, line.parameter("TZID"), zones)
 
 
@@ -121,20 +129,54 @@ def located(when: datetime, tzid: str, zones: Zones) -> Moment:
     return Moment(when, tzid) if zone is None else Moment(when.replace(tzinfo=zone))
 
 
+def spanned(line: Line, zones: Zones, value: str) -> timedelta | None:
+    """How long this period is; None if it is none."""
+    begun, over = _period(line, zones, value)
+    return span(begun, over) if begun and over else None
+
+
+def span(begun: Moment, over: Moment) -> timedelta | None:
+    """From one moment to another; None between kinds of moments that cannot be compared."""
+    first, last = begun.when, over.when
+    if not (isinstance(first, datetime) and isinstance(last, datetime)):
+        return None if isinstance(first, datetime) or isinstance(last, datetime) else last - first
+    if (first.tzinfo is None) != (last.tzinfo is None):
+        return None
+    return last - first if first.tzinfo is None else last.astimezone(UTC) - first.astimezone(UTC)
+
+
 def period(line: Line, zones: Zones, value: str) -> str:
     """A period as start and end, whichever way it was written."""
+    begun, over = _period(line, zones, value)
+    return f"{begun}/{over}" if over else unreadable(value)
+
+
+def _period(line: Line, zones: Zones, value: str) -> tuple[Moment | None, Moment | None]:
     start, _, end = value.partition("/")
     begun = moment(line, zones, start)
-    ended = begun and (begun.later(end) if "P" in end.upper() else moment(line, zones, end))
-    return f"{begun}/{ended}" if ended else unreadable(value)
+    return begun, begun and (begun.later(end) if "P" in end.upper() else moment(line, zones, end))
 
 
-def ended(begun: Moment | None, end: Line | None, duration: Line | None, zones: Zones, *, implied: bool) -> str:
-    """When it ends: as told, by its duration, or as section 3.6.1 implies: after the day, or at once."""
+def stands_in(end: Line, begun: Moment | None, zones: Zones) -> bool:
+    """Whether this DTEND stands for none, one second after the start and marked so: see `lengths.stretched`."""
+    return end.parameter(POINT) == "0" and begun is not None and moment(end, zones) == begun.later("PT1S")
+
+
+def ended(begun: Moment | None, end: Line | None, duration: Line | None, zones: Zones, *, event: bool) -> Moment | str:
+    """When it ends: as told, by its duration, or, an event, as section 3.6.1 implies: after the day, or at once.
+
+    An event of a day ends after it at the earliest (section 3.8.2.2). Text is what cannot be read, "" for no end.
+    """
+    over: Moment | str = ""
     if end is not None:
-        return told(end, zones)
-    if duration is not None:
-        return str((begun and begun.later(duration.value)) or unreadable(duration.value))
-    if begun is None or not implied:
-        return ""
-    return str(begun if isinstance(begun.when, datetime) else begun.later("P1D"))
+        over = begun if begun and stands_in(end, begun, zones) else moment(end, zones) or unreadable(end.value)
+    elif duration is not None:
+        over = (begun and begun.later(duration.value)) or unreadable(duration.value)
+    elif begun is not None and event:
+        over = begun
+    return _after(begun) if event and begun is not None and over == begun else over
+
+
+def _after(begun: Moment) -> Moment:
+    """The end of an event without a length."""
+    return begun if isinstance(begun.when, datetime) else begun.later("P1D") or begun

@@ -7,7 +7,7 @@ from xdmigrate.formats.vcard.cards import cards
 from xdmigrate.formats.vcard.comparing import differences, digest
 from xdmigrate.formats.vcard.members import readdressed, remembered
 from xdmigrate.formats.vcard.overview import Outline, outline
-from xdmigrate.formats.vcard.storing import additions, storable
+from xdmigrate.formats.vcard.storing import additions, faults, storable
 from xdmigrate.formats.vcard.versions import converted
 
 __all__ = [
@@ -17,6 +17,7 @@ __all__ = [
     "converted",
     "differences",
     "digest",
+    "faults",
     "outline",
     "readdressed",
     "remembered",

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from xdmigrate.formats.refusal import Unstorable
+from collections import Counter
+
+from xdmigrate.formats.refusal import Unreadable, Unstorable
 from xdmigrate.formats.vcard.cards import MAX_OCTETS, Card, read
 from xdmigrate.formats.vcard.fields import fields, unnamed
 from xdmigrate.formats.vcard.lines import Line
 from xdmigrate.formats.vcard.naming import bare_uid, made_uid
 from xdmigrate.formats.vcard.spelling import framed, laid_out, spelled, with_one_name
 from xdmigrate.formats.vcard.text import decoded, escaped, unescaped
+
+ONCE = ("ANNIVERSARY", "BDAY", "GENDER", "KIND", "N", "PRODID", "REV", "UID")
+"""What a contact has one of at most."""
 
 NAMES = ("UID", "FN")
 """What a server demands of every card."""
@@ -48,12 +53,24 @@ def _lacking(card: Card) -> tuple[str, ...]:
 
 
 def _added(card: Card, version: str, seed: bytes) -> list[Line]:
+    lacking = _lacking(card)
+    if not lacking:
+        return []
     uid = ("urn:uuid:" if version == "4.0" else "") + made_uid(seed)
     name = unnamed(field for field in fields(card) if field.name != "FN")
     values = {"UID": uid, "FN": escaped(name)}
-    return [laid_out(Line(each, values[each].encode())) for each in _lacking(card)]
+    return [laid_out(Line(each, values[each].encode())) for each in lacking]
 
 
 def _filled(line: Line, card: Card) -> bool:
     """An empty UID or FN is none: it makes way for ours."""
     return line.key in NAMES and bool(bare_uid(unescaped(decoded(line, card.charset))))
+
+
+def faults(data: bytes) -> tuple[str, ...]:
+    """Why a server may refuse the card: what stands there more often than RFC 6350 section 6 allows. Never raises."""
+    try:
+        counted = Counter(line.key for line in read(data).lines)
+    except Unreadable as error:
+        return (str(error),)
+    return tuple(f"{name} stands there {counted[name]} times" for name in ONCE if counted[name] > 1)

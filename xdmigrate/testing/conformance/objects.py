@@ -169,10 +169,11 @@ class ObjectCases(Cases):
         new = [objects.made("uid-1", "another"), objects.made("uid-9", "nine")]
         put(objects.target, objects.folder, new, {0: before["two"]}, intent=2)
         objects.target.remove(objects.folder, [before["three"].ref])
+        known = {head.ref: head.version for head in before.values()}
         for session in (source, objects.kit.source()):
-            heads, gone = seen_since(session, objects.folder, cursor, [head.ref for head in before.values()])
+            heads, gone = seen_since(session, objects.folder, cursor, list(known))
             listed = {head.ref: head.version for head in session.heads(objects.folder)}
-            changed = {ref for ref, head in heads.items() if head.version != before["one"].version}
+            changed = {ref for ref, head in heads.items() if head.version != known.get(ref)}
             assert gone - listed.keys() == {before["three"].ref}
             assert all(heads[ref].version == listed[ref] for ref in changed)
             assert {ref for ref in listed if ref != before["one"].ref} <= changed

@@ -16,7 +16,13 @@ from xdmigrate.formats.refusal import Unreadable
 
 MINE = digest(MEETING.octets())
 
-NOISE = ("SEQUENCE:7", "CREATED:20190101T000000Z", "LAST-MODIFIED:20190101T000000Z", "X-OWN;X-P=1:anything")
+NOISE = (
+    "SEQUENCE:7",
+    "CATEGORY:no standard knows it",
+    "CREATED:20190101T000000Z",
+    "LAST-MODIFIED:20190101T000000Z",
+    "X-OWN;X-P=1:anything",
+)
 DEFAULTS = (
     "TRANSP:OPAQUE",
     "STATUS:CONFIRMED",

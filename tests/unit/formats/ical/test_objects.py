@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 
 import hypothesis.strategies as st
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import given
 
 from tests.unit.formats.ical.samples import BERLIN, MEETING, Plan, Sample, plans
 from xdmigrate.formats.ical import digest, outline, split
+from xdmigrate.formats.ical.components import Component
 from xdmigrate.formats.ical.meaning import facts
 from xdmigrate.formats.refusal import Unreadable
 
@@ -84,3 +86,19 @@ def test_an_empty_calendar_has_no_objects() -> None:
 def test_the_last_line_needs_no_end() -> None:
     data = Sample((("UID:1",), ("UID:2",))).octets().removesuffix(b"\r\n")
     assert [outline(each).uid for each in split(data)] == ["1", "2"]
+
+
+def test_a_calendar_is_gone_over_once_and_not_for_each_object(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An exported calendar has thousands of events: what they share is found once."""
+    asked: Counter[str] = Counter()
+    components = Component.components
+
+    def counted(self: Component) -> Iterator[Component]:
+        asked[self.name] += 1
+        return components(self)
+
+    monkeypatch.setattr(Component, "components", counted)
+    event = "BEGIN:VEVENT\r\nUID:{}\r\nDTSTART:20240101T000000Z\r\nEND:VEVENT\r\n"
+    events = "".join(map(event.format, range(50)))
+    assert len(split(f"BEGIN:VCALENDAR\r\nVERSION:2.0\r\n{events}END:VCALENDAR\r\n".encode())) == 50
+    assert asked["VCALENDAR"] <= 5

@@ -79,6 +79,12 @@ def test_a_made_up_uid_is_the_same_each_time(seed: bytes) -> None:
         ("BEGIN:VALARM\r\nTRIGGER:20240101T090000Z\r\nEND:VALARM", "TRIGGER;VALUE=DATE-TIME:20240101T090000Z"),
         ("COMMENT;Europe/Berlin;X-A=1:c", "COMMENT;X-A=1:c"),
         ("GEO:48.1\\;11.5", "GEO:48.1;11.5"),
+        ('COMMENT:say \\"hi\\"\\, \\\\ you', 'COMMENT:say "hi"\\, \\\\ you'),
+        ('SUMMARY:"All of it"', 'SUMMARY:"All of it" '),
+        ('COMMENT;ALTREP="CID:1":', 'COMMENT;ALTREP="CID:1":\\n'),
+        ("RELATED-TO;VALUE=UID;RELTYPE=CHILD:a", "RELATED-TO;RELTYPE=CHILD:a"),
+        ("REQUEST-STATUS:2.0\\;Success", "REQUEST-STATUS:2.0;Success"),
+        ("ORGANIZER;CN=A\\:mailto:a@b.example", 'ORGANIZER;CN="A\\":mailto:a@b.example'),
         ("COMMENT;ENCODING=QUOTED-PRINTABLE;CHARSET=UTF-8:Gr=C3=BC=C3=9Fe=0D=0Ahier", "COMMENT:Grüße\\nhier"),
     ],
 )
@@ -164,6 +170,7 @@ def test_what_cannot_be_stored_says_why(reason: str) -> None:
         *(
             "DURATION:PT1W",
             "EXRULE:FREQ=DAILY;COUNT",
+            "RDATE;VALUE=PERIOD:20240101/20240102",
             "BEGIN:VALARM\r\nTRIGGER:now\r\nEND:VALARM",
             "DTEND:20240101T18300",
         ),

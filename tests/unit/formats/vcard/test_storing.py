@@ -11,7 +11,7 @@ from hypothesis import given
 from tests.unit.formats.vcard import strategies
 from tests.unit.formats.vcard.strategies import card
 from xdmigrate.formats.refusal import Unreadable, Unstorable
-from xdmigrate.formats.vcard import additions, differences, digest, outline, storable
+from xdmigrate.formats.vcard import additions, differences, digest, faults, outline, storable
 from xdmigrate.formats.vcard.naming import is_made, made_uid
 
 NAMED = ["UID:1", "FN:x"]
@@ -166,3 +166,12 @@ def test_version_four_keeps_its_own_forms() -> None:
 def test_line_ends_and_the_frame() -> None:
     data = b"\xef\xbb\xbfbegin:vcard \nUID:1\n\nFN:a\n b\nversion:2.1\nN:x\n"
     assert storable(data, b"") == b"BEGIN:VCARD\r\nVERSION:3.0\r\nUID:1\r\nFN:ab\r\nN:x\r\nEND:VCARD\r\n"
+
+
+def test_what_stands_there_too_often_is_told() -> None:
+    data = (
+        b"BEGIN:VCARD\r\nVERSION:3.0\r\nFN:A\r\nBDAY:1996-04-15\r\nBDAY:1997-04-15\r\nTEL:1\r\nTEL:2\r\nEND:VCARD\r\n"
+    )
+    assert faults(data) == ("BDAY stands there 2 times",)
+    assert faults(data.replace(b"BDAY:1997-04-15\r\n", b"")) == ()
+    assert len(faults(b"no card")) == 1
