@@ -6,6 +6,7 @@ import fcntl
 import os
 import socket
 import time
+from contextlib import suppress
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Self
 
 from sqlalchemy import Connection, NullPool, create_engine, func, select, text
 from sqlalchemy.engine import URL
+from sqlalchemy.exc import DBAPIError
 
 from xdmigrate.errors import PlanHeld, StateUnusable
 from xdmigrate_state import faults
@@ -100,7 +102,10 @@ class AdvisoryLock:
 
     def __exit__(self, *_error: object) -> None:
         if self._connection is not None:
-            self._connection.close()  # NullPool: this ends the session, and the session was the lock
+            with suppress(DBAPIError):  # the server has ended the session, and the lock with it
+                # An ended session is cleared away a moment later: whoever comes at once would find the lock taken.
+                self._connection.execute(select(func.pg_advisory_unlock(self._key)))
+            self._connection.close()  # NullPool: this ends the session
             self._connection = None
 
 
