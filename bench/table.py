@@ -28,6 +28,9 @@ MAILBOX = 0.020
 PEAK = 120_000_000
 """Bytes of memory that we mean to stay below."""
 
+STATE, MANY = 80, 100_000
+"""Bytes of state for each message that we mean to stay below, among so many; an empty state has 0.25 MB."""
+
 HEAD = "| | s | start-up s | messages/s | MB/s | client CPU s | peak MB | commands | ratio | target |"
 RULE = "|---|--:|--:|--:|--:|--:|--:|--:|--:|---|"
 
@@ -67,6 +70,9 @@ def goals(result: Result) -> list[str]:
         each = own.working / result.mailboxes
         lines.append(_goal(f"{1000 * each:.1f} ms a mailbox", f"≤ {1000 * MAILBOX:.0f} ms", met=each <= MAILBOX))
     if own is not None:
+        if own.kept and own.messages >= MANY:
+            each = own.kept / own.messages
+            lines.append(_goal(f"state {each:.0f} bytes a message", f"≤ {STATE}", met=each <= STATE))
         lines.append(_goal(f"peak memory {own.rss / 1e6:.0f} MB", f"≤ {PEAK / 1e6:.0f} MB", met=own.rss <= PEAK))
     return lines
 

@@ -44,6 +44,16 @@ def test_too_much_memory_is_told() -> None:
     assert table.missed([result]) == ["large: peak memory 121 MB; goal ≤ 120 MB: **missed**"]
 
 
+@pytest.mark.parametrize(("kept", "verdict"), [(80, "met"), (81, "**missed**")])
+def test_the_state_of_many_messages_has_its_size(kept: int, verdict: str) -> None:
+    own = row("xdmigrate", 1.0)
+    own.messages, own.kept = 100_000, kept * 100_000
+    told = [line for line in table.goals(Result("unchanged", "t", [own])) if "state" in line]
+    assert told == [f"- state {kept} bytes a message; goal ≤ 80: {verdict}"]
+    own.messages = 99_999
+    assert not [line for line in table.goals(Result("unchanged", "t", [own])) if "state" in line]
+
+
 def test_a_mailbox_without_change_has_its_time() -> None:
     result = Result("small-unchanged", "t", [row("xdmigrate", 1.5, startup=0.9)], update=True, mailboxes=20)
     assert table.missed([result]) == ["small-unchanged: 30.0 ms a mailbox; goal ≤ 20 ms: **missed**"]
