@@ -57,6 +57,7 @@ class FilesAuditor:
 
     def close(self) -> None:
         self._shelf = None
+        self._layout.memory.msgs.rest()
 
     def _open(self, folder: Folder) -> Shelf:
         if self._shelf is None or self._shelf[0] != folder.native:

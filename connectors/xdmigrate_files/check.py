@@ -22,6 +22,7 @@ def findings(settings: Settings, *, writable: bool) -> list[Finding]:
         ]
     layout = Layout(Tree.at(settings.root), settings, Memory())
     folders = layout.folders()
+    layout.memory.msgs.rest()
     return [
         Finding("login", ok=True, text=f"{settings.root} is there; files ask for no login"),
         *(_rights(settings) if writable else _what_is_there(folders, layout.memory.msgs.rebuilt())),

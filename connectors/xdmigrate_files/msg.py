@@ -82,6 +82,16 @@ class MsgFiles:
         with self._lock:
             return sum(fact.readable and fact.kind is Kind.MAIL for fact in self._known.values())
 
+    def rest(self) -> None:
+        """End the reader; the next file starts another. What is known stays."""
+        with self._lock:
+            self._end()
+
+    def _end(self) -> None:
+        if self._process is not None:
+            self._process.end()
+            self._process = None
+
     def _blocks(self, tree: Tree, rel: Rel) -> Iterator[bytes]:
         with self._lock:
             fact, data = self._ask(tree, rel)
@@ -103,9 +113,7 @@ class MsgFiles:
             told = self._process.line()
             raw = b"".join(self._process.octets(min(int(told.get("size", 0)), LARGEST_MADE)))
         except (Ended, ValueError, TypeError, OSError):
-            if self._process is not None:
-                self._process.end()
-            self._process = None
+            self._end()
             return Fact(readable=False), b""
         if "size" not in told or told.get("kind"):
             return _no_mail(told), raw

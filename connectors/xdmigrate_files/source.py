@@ -65,6 +65,7 @@ class FilesSource:
 
     def close(self) -> None:
         """What was left out is told once for each session."""
+        self._layout.memory.msgs.rest()
         left_out = self._layout.tree.left_out() if not self._closed else {}
         self._closed = True
         for what, count in left_out.items():

@@ -19,6 +19,7 @@ CAPABILITIES = (
 
 _COMMAND = re.compile(rb"(?:\A|\r\n)(x\d+) [A-Z]")
 _MARKER = re.compile(rb"\{(\d+)(\+?)\}$")
+_BEGINS = re.compile(rb"x\d+ [A-Z]+([ \r]|$)")
 
 
 class Liar:
@@ -66,19 +67,20 @@ class Liar:
 def commands(sent: bytes, bodies: set[bytes]) -> list[bytes]:
     """What a server hears: the first line of each command, literals read over. Raises AssertionError for other bytes.
 
-    A literal that waits for consent is one of `bodies` or was refused, and then the next command follows.
+    A literal that waits for consent may have been refused, and then the next command follows: so it was unless it is
+    one of `bodies`, or what follows is no command (it is a name, then).
     """
     found: list[bytes] = []
     at, inside = 0, False
     while (end := sent.find(b"\r\n", at)) >= 0:
         line, at = sent[at:end], end + 2
         if not inside:
-            assert re.match(rb"x\d+ [A-Z]+( |$)", line), f"the client was made to send {line[:80]!r}"
+            assert _BEGINS.match(line), f"the client was made to send {line[:80]!r}"
             found.append(line)
         marker = _MARKER.search(line)
         inside = marker is not None
         if marker is not None and not marker[2] and sent[at : at + int(marker[1])] not in bodies:
-            inside = False
+            inside = _BEGINS.match(sent, at) is None
         if marker is not None and inside:
             at += int(marker[1])
     return found

@@ -43,4 +43,6 @@ SEEDS = tuple(
     for deed in range(len(DEEDS))
     for can in range(len(CAPABILITIES))
     for cut in (3, 255)
-)
+) + (
+    b'\x00\x04\xff* LIST () "/" \x9d\x9d\r\n* LIST () "/" \x9e\x9e\r\n',
+)  # names that are sent as literals, one refused

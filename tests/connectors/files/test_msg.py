@@ -164,6 +164,26 @@ def test_a_reader_that_dies_is_started_again(tmp_path: Path, monkeypatch: pytest
     assert folder.count == 4
 
 
+def test_no_reader_stays_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    code = (
+        "import os, sys\nfor line in sys.stdin.buffer:\n    sys.stdin.buffer.read(int(line))\n"
+        f"    open({str(tmp_path / 'pids')!r}, 'a').write(str(os.getpid()) + chr(10))\n"
+        '    print(\'{"size": 5}\' + chr(10) + "hello", end="", flush=True)\n'
+    )
+    (tmp_path / "reader.py").write_text(code)
+    monkeypatch.setattr(msg, "READER", (sys.executable, str(tmp_path / "reader.py")))
+    (tmp_path / "a.msg").write_bytes(b"fine")
+    session, auditor = source(tmp_path), connector.auditor(endpoint(tmp_path), login())
+    for each in (session, auditor):
+        (folder,) = [folder for folder in each.folders() if folder.count]
+        assert len(list(each.heads(folder))) == 1
+        each.close()
+    connector.check(endpoint(tmp_path), login(), writable=False)
+    pids = (tmp_path / "pids").read_text().split()
+    assert len(pids) >= 3
+    assert not [pid for pid in pids if Path(f"/proc/{pid}").exists()]
+
+
 def test_flags_of_a_msg_can_be_changed_where_it_lies(tmp_path: Path) -> None:
     shutil.copyfile(corpus.require() / "msg" / "poi-quick.msg", tmp_path / "a.msg")
     session = target(tmp_path, format="eml")
