@@ -38,11 +38,15 @@ _LISTS = (
 )
 _ALL = _OPENING + _LISTS + _HEADS + _WHOLE
 
-SEEDS = tuple(
-    bytes([2 * deed, can, cut]) + BETWEEN.join([_ALL] * 12)
-    for deed in range(len(DEEDS))
-    for can in range(len(CAPABILITIES))
-    for cut in (3, 255)
-) + (
-    b'\x00\x04\xff* LIST () "/" \x9d\x9d\r\n* LIST () "/" \x9e\x9e\r\n',
-)  # names that are sent as literals, one refused
+_NAMES = b'* LIST () "/" \x9d\x9d\r\n* LIST () "/" \x9e\x9e\r\n'
+"""Names that are sent as literals, which wait for consent; one is refused."""
+
+SEEDS = (
+    *(
+        bytes([2 * deed, can, cut]) + BETWEEN.join([_ALL] * 12)
+        for deed in range(len(DEEDS))
+        for can in range(len(CAPABILITIES))
+        for cut in (3, 255)
+    ),
+    b"\x00\x04\xff" + _NAMES,
+)
