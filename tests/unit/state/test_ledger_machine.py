@@ -124,7 +124,10 @@ class LedgerMachine(RuleBasedStateMachine):
         self.db.write(lambda c: function(c, self.folders[at], map(uid, numbers)))
         for number in numbers:
             if number in self.model[at]:
-                self.model[at][number].gone = to
+                row = self.model[at][number]
+                if row.gone and not to and row.outcome is Outcome.MERGED:  # what it relied on was given up
+                    row.outcome, row.note = Outcome.PENDING, ""
+                row.gone = to
 
     @rule(at=FOLDERS, numbers=SOME, flags=FLAGS)
     def rebase(self, at: int, numbers: list[int], flags: frozenset[str]) -> None:
