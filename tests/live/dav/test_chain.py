@@ -76,7 +76,7 @@ def servers() -> Iterator[list[Service]]:
 def chained(folder: Path, first: Place, servers: list[Service], record: Record) -> list[Hop]:
     """Through all servers, to files, and back to one of them."""
     absent = SERVICES.keys() - {each.name for each in servers}
-    record("told", f"the chain goes without {', '.join(sorted(absent)) or 'nobody'}")
+    record("told", f"left out of the chain: {', '.join(sorted(absent)) or 'no server'}")
     hops: list[Hop] = []
     places: list[Place] = [first, *servers, Directory("export", folder / "export")]
     places += _again(servers)
