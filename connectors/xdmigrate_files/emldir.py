@@ -14,7 +14,7 @@ from hashlib import sha256
 from threading import Lock
 
 from xdmigrate.contract import Receipt, Stored
-from xdmigrate.model import FlagChange, Folder, Head, Item, Kind, Path, Role
+from xdmigrate.model import FlagChange, Folder, Head, Item, Kind, Path
 from xdmigrate_files import flags as spelling
 from xdmigrate_files import msg
 from xdmigrate_files.manifest import Manifest
@@ -22,7 +22,7 @@ from xdmigrate_files.msg import MsgFiles, is_msg
 from xdmigrate_files.names import native
 from xdmigrate_files.onefile import New, Sizes, mail_of, moment, suffix_of, write_files
 from xdmigrate_files.outlook import OTHERS
-from xdmigrate_files.shelf import Draft, Lies, changed, is_inbox, ref_of
+from xdmigrate_files.shelf import Draft, Lies, changed, mail_folder, ref_of
 from xdmigrate_files.titles import BEGINNING, title_of
 from xdmigrate_files.tree import Rel, Tree, told
 
@@ -53,14 +53,7 @@ class EmlFolder:
         digest = sha256(self._manifest.mark)
         for name, look in self._tree.looks(self._rel, names):
             digest.update(b"%s\0%d:%d:%d\0" % (name, look.st_ino, look.st_size, look.st_mtime_ns))
-        return Folder(
-            self._path,
-            native=f"{EML}:{native(self._rel)}",
-            count=len(names),
-            role=Role.INBOX if is_inbox(self._path) else None,
-            subscribed=True,
-            state=digest.digest()[:16],
-        )
+        return mail_folder(self._path, f"{EML}:{native(self._rel)}", len(names), digest.digest())
 
     def heads(self) -> Iterator[Head]:
         self._list()

@@ -19,12 +19,12 @@ from threading import Lock
 
 from xdmigrate.contract import Receipt, Stored
 from xdmigrate.errors import FolderUnusable
-from xdmigrate.model import FlagChange, Folder, Head, Item, Path, Role
+from xdmigrate.model import FlagChange, Folder, Head, Item, Path
 from xdmigrate_files import flags as spelling
 from xdmigrate_files.manifest import Manifest
 from xdmigrate_files.names import native
 from xdmigrate_files.onefile import New, Sizes, mail_of, moment, write_file, write_files
-from xdmigrate_files.shelf import Draft, Lies, changed, is_inbox, ref_of
+from xdmigrate_files.shelf import Draft, Lies, changed, mail_folder, ref_of
 from xdmigrate_files.tree import Rel, Tree, told
 
 MAILDIR = "maildir"
@@ -59,14 +59,7 @@ class Maildir:
         names = sorted((place, name) for place in PLACES for name in self._names(place))
         for place, name in names:
             digest.update(b"%s/%s\0" % (place, name))
-        return Folder(
-            self._path,
-            native=f"{MAILDIR}:{native(self._rel)}",
-            count=len(names),
-            role=Role.INBOX if is_inbox(self._path) else None,
-            subscribed=True,
-            state=digest.digest()[:16],
-        )
+        return mail_folder(self._path, f"{MAILDIR}:{native(self._rel)}", len(names), digest.digest())
 
     def heads(self) -> Iterator[Head]:
         self._list()

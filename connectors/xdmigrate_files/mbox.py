@@ -20,7 +20,7 @@ from hashlib import sha256
 
 from xdmigrate.contract import Receipt, Stored
 from xdmigrate.errors import AccessDenied, FolderUnusable
-from xdmigrate.model import FlagChange, Folder, Head, Item, Path, Role
+from xdmigrate.model import FlagChange, Folder, Head, Item, Path
 from xdmigrate_files import flags as spelling
 from xdmigrate_files.bodies import FileBody, blocks_of
 from xdmigrate_files.boxindex import BoxIndex, Indexes, Place
@@ -30,7 +30,7 @@ from xdmigrate_files.names import native
 from xdmigrate_files.onefile import moment
 from xdmigrate_files.scan import OURS, UNQUOTING, Quoting
 from xdmigrate_files.settings import Variant
-from xdmigrate_files.shelf import Draft, Lies, changed, is_inbox
+from xdmigrate_files.shelf import Draft, Lies, changed, mail_folder
 from xdmigrate_files.tree import Rel, Tree, shown, told, write_whole
 
 MBOX = "mbox"
@@ -58,14 +58,7 @@ class Mbox:
         with self._open() as fd:
             index = self._index(fd)
         mark = b"%d:%d:%d:%d:" % index.state + self._manifest.mark
-        return Folder(
-            self._path,
-            native=f"{MBOX}:{native(self._rel)}",
-            count=len(index),
-            role=Role.INBOX if is_inbox(self._path) else None,
-            subscribed=True,
-            state=sha256(mark).digest()[:16],
-        )
+        return mail_folder(self._path, f"{MBOX}:{native(self._rel)}", len(index), sha256(mark).digest())
 
     def labels(self) -> set[bytes]:
         """Every different X-Gmail-Labels field in it, where it is a Takeout."""

@@ -9,7 +9,7 @@ from hashlib import sha256
 from typing import BinaryIO, NamedTuple, Protocol
 
 from xdmigrate.contract import Receipt
-from xdmigrate.model import FlagChange, Folder, Head, Item, Path
+from xdmigrate.model import FlagChange, Folder, Head, Item, Path, Role
 from xdmigrate_files.flags import SYSTEM
 from xdmigrate_files.lines import BLOCK, Measure, as_lf
 
@@ -107,6 +107,12 @@ def changed(flags: frozenset[str], change: FlagChange) -> frozenset[str]:
     left = {flag for flag in flags if flag.lower() not in gone}
     there = {flag.lower() for flag in left}
     return frozenset(left | {SYSTEM.get(f.lower(), f) for f in change.add if f.lower() not in there})
+
+
+def mail_folder(path: Path, native: str, count: int, mark: bytes) -> Folder:
+    """A folder of messages as it is listed; `mark` is the digest of what its state is made of."""
+    role = Role.INBOX if is_inbox(path) else None
+    return Folder(path, native=native, count=count, role=role, subscribed=True, state=mark[:REF_BYTES])
 
 
 def is_inbox(path: Path) -> bool:
