@@ -114,6 +114,13 @@ def folders(client: imaplib.IMAP4) -> list[Folder]:
     return found
 
 
+def newest_validity(client: imaplib.IMAP4) -> int:
+    """The highest UIDVALIDITY of the account's folders."""
+    names = [folder.name for folder in folders(client) if not {"\\Noselect", "\\NonExistent"} & folder.attributes]
+    told = [_checked(client.status(quoted(name), "(UIDVALIDITY)")) for name in names]
+    return max(int(each.rpartition("UIDVALIDITY ")[2].rstrip(")")) for each in told)
+
+
 def _messages(client: imaplib.IMAP4, name: str) -> list[Message]:
     return [message for message, _ in _bodies(client, name)]
 

@@ -309,7 +309,7 @@ def asked(run: Running, project: Project, users: tuple[str, str], old: Dovecot, 
         assert held["stage"] == "paused"
         assert held["kinds"]["mail"]["pending"] > 0
         taken(project, "resume", "--mailbox", slow)
-        assert within(30, lambda: copied(look()[slow]) > copied(held))
+        assert within(60, lambda: copied(look()[slow]) > copied(held)), (held, look()[slow], project.log()[-20:])
     assert run.running
 
 

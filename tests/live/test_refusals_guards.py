@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
+import time
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -13,8 +14,8 @@ import pytest
 from tests.conftest import Pair
 from tests.live.dovecot import Dovecot
 from tests.live.dovecot_conf import Settings
-from tests.live.project import Project, between
-from tests.live.reader import Account, contents, dump, load, session
+from tests.live.project import Project, between, within
+from tests.live.reader import Account, contents, dump, load, newest_validity, session
 from tests.live.refusals import Facts, assert_healthy, error, line, mails
 
 Accounts = Callable[[], str]
@@ -58,6 +59,21 @@ def checksum(told: Facts) -> str:
     return str(told["remedy"]).partition("--accept-change ")[2].split()[0]
 
 
+def removed(server: Dovecot, user: str) -> None:
+    """The account is gone; what comes in its place has other ids.
+
+    Dovecot makes a UIDVALIDITY of the time in seconds: two accounts of one second would be the same to any client.
+    """
+    newest = validity(server, user)
+    shutil.rmtree(server.home(user))
+    assert within(60, lambda: time.time() > newest + 1)
+
+
+def validity(server: Dovecot, user: str) -> int:
+    with session(*server.access(user)) as client:
+        return newest_validity(client)
+
+
 # --- a side that suddenly looks empty -------------------------------------------------------------------------------
 
 
@@ -81,7 +97,7 @@ def test_an_empty_account_behind_the_same_name(dovecot_pair: Pair, user: str, tm
     old, new = dovecot_pair
     project = seeded(old, new, user, tmp_path, deletions="mirror")
     before = dump(*new.access(user))
-    shutil.rmtree(old.home(user))
+    removed(old, user)
     told = guarded(project, user, "source")
     assert dump(*new.access(user)) == before
     assert project.run("sync", "--accept-change", checksum(told)).exit == 0
@@ -95,7 +111,7 @@ def test_somebody_elses_account_behind_the_same_name(
     old, new = dovecot_pair
     project = seeded(old, new, user, tmp_path, deletions="mirror")
     before = dump(*new.access(user))
-    shutil.rmtree(old.home(user))
+    removed(old, user)
     load(*old.access(user), {"INBOX": mails(MANY, "stranger"), "Sub": mails(MANY, "danger")})
     guarded(project, user, "source", "ids")
     assert dump(*new.access(user)) == before
@@ -105,7 +121,7 @@ def test_a_target_that_was_emptied(dovecot_pair: Pair, user: str, tmp_path: Path
     """The target's account was set up anew: INBOX has other ids, the other folders are gone."""
     old, new = dovecot_pair
     project = seeded(old, new, user, tmp_path)
-    shutil.rmtree(new.home(user))
+    removed(new, user)
     told = guarded(project, user, "INBOX", "target")
     told = error(project.run("sync", "--accept-change", checksum(told)), 5, "guard-refused")
     assert "'Sub' is no longer on the target" in told["message"]
@@ -133,10 +149,12 @@ def test_a_target_folder_that_its_owner_deleted(dovecot_pair: Pair, user: str, t
 
 def forget_ids(server: Dovecot, user: str) -> None:
     """Let a Maildir server number all messages anew: another UIDVALIDITY, other UIDs."""
+    newest = validity(server, user)
     server.stop()
     for pattern in ("dovecot-uid*", "dovecot.index*", "dovecot.list.index*"):
         for path in server.home(user).rglob(pattern):
             path.unlink()
+    assert within(60, lambda: time.time() > newest + 1)
     server.start()
 
 
