@@ -24,8 +24,11 @@ ASKED = (
     names.CONTACTS_LIMIT,
     names.CARD_VERSIONS,
 )
-TOKENS = (names.SYNC_TOKEN, names.CTAG)
-"""Asked for beside them only where they are looked at: Radicale reads every item of the account for each of the two."""
+TOKENS = (names.CTAG, names.SYNC_TOKEN)
+"""Asked for beside them only where they are looked at: Radicale reads every item of the account for each of the two.
+
+Either will do. The first one that a server tells is taken: Radicale makes files for each of the second.
+"""
 
 EVERYTHING = frozenset(("VEVENT", "VTODO", "VJOURNAL"))
 """What a calendar takes that does not say (RFC 4791 section 5.2.3)."""
@@ -86,7 +89,7 @@ def of(answer: Answer, path: str, principal: str, owner: str, *, behalf: bool = 
         name=_name(answer, owned=is_sogo and behalf) or hrefs.name_of(path),
         contacts=contacts,
         components=frozenset() if contacts else _components(answer),
-        token="" if is_sogo else answer.text(names.SYNC_TOKEN) or answer.text(names.CTAG),
+        token="" if is_sogo else token_of(answer),
         writable=_is_writable(answer),
         left_out=_left_out(types, path, principal, owner),
         limit=_number(answer.text(names.CONTACTS_LIMIT if contacts else names.CALENDAR_LIMIT)),
@@ -95,6 +98,11 @@ def of(answer: Answer, path: str, principal: str, owner: str, *, behalf: bool = 
         comment=answer.text(names.CONTACTS_COMMENT if contacts else names.CALENDAR_COMMENT),
         is_sogo=is_sogo,
     )
+
+
+def token_of(answer: Answer) -> str:
+    """What is equal as long as nothing changes in a collection; empty where it was not asked for, or is not told."""
+    return next(filter(None, map(answer.text, TOKENS)), "")
 
 
 def _name(answer: Answer, *, owned: bool) -> str:

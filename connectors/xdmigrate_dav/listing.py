@@ -13,13 +13,13 @@ from hashlib import sha256
 
 from xdmigrate.errors import FolderUnusable, ProtocolError, QuotaExceeded
 from xdmigrate.model import Head
-from xdmigrate_dav import documents, hrefs, names
+from xdmigrate_dav import catalogue, documents, hrefs, names
 from xdmigrate_dav.documents import Answer
 from xdmigrate_dav.hrefs import ForeignHost
 from xdmigrate_dav.names import cal, card
 from xdmigrate_dav.wire import Client, TooLong
 
-ASKED = (names.ETAG, names.SIZE, names.MODIFIED, names.MEDIA, names.TYPE, names.SYNC_TOKEN, names.CTAG)
+ASKED = (names.ETAG, names.SIZE, names.MODIFIED, names.MEDIA, names.TYPE)
 STATE_BYTES = 16
 PAGES = 10_000
 """Most pages of one list."""
@@ -60,7 +60,7 @@ class Listing:
                 if answer.status == 404:
                     raise client.peer.error(FolderUnusable, f"the collection {path} is gone")
                 whole = whole and answer.status != 507
-                self.token = answer.text(names.SYNC_TOKEN) or answer.text(names.CTAG)
+                self.token = catalogue.token_of(answer)
             elif member is not None:
                 self._take(answer, member, path)
         return whole
@@ -88,14 +88,14 @@ class Listing:
         return {ref for ref, component in self.components.items() if component == "VTODO"}
 
 
-def read(client: Client, path: str, doing: str) -> Listing:
-    """List a collection, by pages where the server does not give it whole.
+def read(client: Client, path: str, doing: str, tokens: tuple[str, ...] = ()) -> Listing:
+    """List a collection, by pages where the server does not give it whole; with a token if these are asked for.
 
     Raises FolderUnusable when it is gone, ProtocolError when there is no whole list to be had.
     """
     listing = Listing()
     try:
-        answers, _ = client.multistatus(doing, "PROPFIND", path, documents.propfind(ASKED), depth="1")
+        answers, _ = client.multistatus(doing, "PROPFIND", path, documents.propfind(ASKED + tokens), depth="1")
         if not listing.took(client, answers, path):
             return _by_pages(client, path, doing)
     except (TooLong, QuotaExceeded):  # 507 to a question: the server gives no more

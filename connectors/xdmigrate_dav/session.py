@@ -42,6 +42,8 @@ class Session:
         self.account = account
         self.settings = settings
         self._summaries: dict[tuple[str, Kind], Summary] = {}
+        self._tokens: tuple[str, ...] = catalogue.TOKENS  # the one that the server tells, once it has told
+        self._known: dict[str, Collection] = {}
 
     @classmethod
     def open(cls, settings: Settings, login: Login) -> Self:
@@ -76,7 +78,7 @@ class Session:
 
     def collections(self, *, tokens: bool = False) -> list[Collection]:
         """All calendars and address books in the homes, those that are left out too; with their tokens if wanted."""
-        asked = documents.propfind(catalogue.ASKED + (catalogue.TOKENS if tokens else ()))
+        asked = documents.propfind(catalogue.ASKED + (self._tokens if tokens else ()))
         found: dict[str, Collection] = {}
         for home in self.account.homes:
             answers = self.client.answers("list the calendars and address books", home, asked, depth="1")
@@ -86,7 +88,14 @@ class Session:
                 made = path and catalogue.of(answer, path, self.account.principal, owner, behalf=behalf)
                 if made:
                     found[made.path] = made
+                    self._tokens = tuple(each for each in self._tokens if answer.text(each))[:1] or self._tokens
+        self._known = found
         return list(found.values())
+
+    def known(self, folder: Folder) -> Collection:
+        """The collection of a folder, as it was told last. Raises FolderUnusable when it is not there."""
+        found = self._known.get(folder.native)
+        return self.find(folder).collection if found is None else found
 
     def listed(self, *, tokens: bool = False) -> list[Listed]:
         """What belongs to the account, as folders without counts."""
@@ -127,19 +136,22 @@ class Session:
         return self._of_kind(folder.native, folder.kind, shown(folder))
 
     def _summary(self, one: Listed) -> Summary:
-        self._of_kind(one.collection.path, one.kind, f"{one.kind.value} '{one.name}'")
+        self._of_kind(one.collection.path, one.kind, f"{one.kind.value} '{one.name}'", self._tokens)
         return self._summaries[one.collection.path, one.kind]
 
-    def _of_kind(self, path: str, kind: Kind, what: str) -> Listing:
-        """Every list is remembered in short, with the token that came with it."""
-        found = self._by_kind(path, kind, f"list {what}")
+    def _of_kind(self, path: str, kind: Kind, what: str, tokens: tuple[str, ...] = ()) -> Listing:
+        """Every list is remembered in short, with the token that came with it or with an equal one before."""
+        found = self._by_kind(path, kind, f"list {what}", tokens)
         for each, part in found.items():
-            self._summaries[path, each] = Summary(part.token, len(part.heads), part.state)
+            before = self._summaries.get((path, each))
+            is_as_before = before is not None and before.state == part.state != b""
+            token = before.token if before and is_as_before and not tokens else part.token
+            self._summaries[path, each] = Summary(token, len(part.heads), part.state)
         return found[kind]
 
-    def _by_kind(self, path: str, kind: Kind, doing: str) -> dict[Kind, Listing]:
+    def _by_kind(self, path: str, kind: Kind, doing: str, tokens: tuple[str, ...]) -> dict[Kind, Listing]:
         """A calendar may hold events and tasks, whatever it says that it takes: one list tells of both."""
-        found = listing.read(self.client, path, doing)
+        found = listing.read(self.client, path, doing, tokens)
         if kind is Kind.CONTACTS:
             return {kind: found}
         todo = listing.tasks(self.client, path, doing) if found.heads and found.tasks is None else found.tasks or ()

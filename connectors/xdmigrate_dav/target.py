@@ -48,7 +48,7 @@ class DavTarget(DavSource):
         return self._session.folder(renamed, empty=True) or folder
 
     def writer(self, folder: Folder, intent: Intent) -> DavWriter:  # noqa: ARG002 -- each item is sent by itself
-        collection = self._session.find(folder).collection
+        collection = self._session.known(folder)
         step = self._session.step if folder.kind is not Kind.CONTACTS else Step.NOTHING
         rules = Rules(
             folder.kind, step, collection.versions, gives_zones=collection.is_sogo, gives_starts=collection.is_sogo

@@ -123,6 +123,26 @@ def test_lanes_share_one_mailbox(world: World, monkeypatch: pytest.MonkeyPatch) 
     complete(world)
 
 
+def test_every_lane_opens_the_next(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All four are at work in their first range: none waits until the first lane has done one."""
+    begun: set[str] = set()
+    ready = threading.Barrier(4)
+    copy_range = copying._copy_range
+
+    def watched(work: Work, span: closing.Range) -> list[Unkept]:
+        name = str(threading.get_ident())
+        if name not in begun:
+            begun.add(name)
+            ready.wait(20)
+        return copy_range(work, span)
+
+    monkeypatch.setattr(copying, "_copy_range", watched)
+    fill(world, Random(1), 200)
+    world.sync()
+    assert len(begun) == 4
+    complete(world)
+
+
 def test_no_lane_is_left_behind(world: World) -> None:
     fill(world, Random(2), 100)
     world.sync()

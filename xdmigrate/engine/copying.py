@@ -7,6 +7,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain
+from math import ceil
 
 from xdmigrate.contract import CHANGED_THERE, UID_TAKEN, Intent, Refused, Stored, Writer
 from xdmigrate.engine.closing import Range, close, octets, quarantined
@@ -39,15 +40,15 @@ UNCERTAIN = frozenset({CHANGED_THERE, UID_TAKEN})
 
 def copy(work: Work, pairs: Sequence[Pair]) -> Iterator[None]:
     """Send everything pending in these folders. Yields after each range of the first lane; raises TooManyFailures."""
-    pending = [_pending(work, pair) if pair.place is not None and pair.target is not None else 0 for pair in pairs]
-    wanted = [pair for pair, count in zip(pairs, pending, strict=True) if count]
+    placed = [pair for pair in pairs if pair.place is not None and pair.target is not None]
+    wanted = [(pair, count) for pair in placed if (count := _pending(work, pair))]
     unkept: list[Unkept] = []
 
     def once(lane: Work, span: Range) -> None:
         unkept.extend(_copy_range(lane, span))
 
-    yield from share(work, _ranges(work, wanted, sum(pending)), once)
-    for pair in wanted:
+    yield from share(work, _ranges(work, wanted), once)
+    for pair, _ in wanted:
         yield from _copy_again(work, pair, [item for item in unkept if item.pair is pair])
 
 
@@ -69,11 +70,11 @@ def _pending(work: Work, pair: Pair) -> int:
     return work.read(partial(folders.get, folder_id=pair.row.id)).counts.pending
 
 
-def _ranges(work: Work, pairs: Sequence[Pair], pending: int) -> Iterator[Range]:
+def _ranges(work: Work, wanted: Sequence[tuple[Pair, int]]) -> Iterator[Range]:
     """Pending rows of one folder after the other, in the plan's order. Rows that stay pending are not offered again."""
-    cut = Cut(pending, lanes=1 if work.leg.lender is None else MOST_LANES)
-    for pair in pairs:
-        for rows in cut.ranges(_pending_rows(work, pair)):
+    cut = Cut(sum(count for _, count in wanted), lanes=1 if work.leg.lender is None else MOST_LANES)
+    for pair, count in wanted:
+        for rows in cut.ranges(_pending_rows(work, pair), count):
             yield _range(pair, rows)
 
 
@@ -90,21 +91,25 @@ class Cut:
     left: int  # items that are still to be cut
     lanes: int = 1
 
-    def ranges(self, rows: Iterable[ItemRow]) -> Iterator[list[ItemRow]]:
-        """The rows in their order, none left out."""
+    def ranges(self, rows: Iterable[ItemRow], count: int) -> Iterator[list[ItemRow]]:
+        """The rows of one folder in their order, none left out; there are about `count`."""
         part: list[ItemRow] = []
-        octets = 0
+        octets, most = 0, self._items(count)
         for row in rows:
-            if part and (len(part) >= self._most_items() or octets + row.size > RANGE_OCTETS // self.lanes):
+            if part and (len(part) >= most or octets + row.size > RANGE_OCTETS // self.lanes):
                 yield self._cut(part)
-                part, octets = [], 0
+                count -= len(part)
+                part, octets, most = [], 0, self._items(count)
             part.append(row)
             octets += row.size
         if part:
             yield self._cut(part)
 
-    def _most_items(self) -> int:
-        return RANGE_ITEMS if self.lanes == 1 else min(RANGE_ITEMS, max(FEWEST_ITEMS, self.left // (2 * self.lanes)))
+    def _items(self, count: int) -> int:
+        """How many make the next range of a folder where so many are left, so that the last one is no small rest."""
+        most = RANGE_ITEMS if self.lanes == 1 else min(RANGE_ITEMS, max(FEWEST_ITEMS, self.left // (2 * self.lanes)))
+        parts = max(1, round(count / most))
+        return min(RANGE_ITEMS, max(most // 2, ceil(count / parts)))
 
     def _cut(self, part: list[ItemRow]) -> list[ItemRow]:
         self.left -= len(part)

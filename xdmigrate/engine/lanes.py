@@ -35,6 +35,7 @@ def share(work: Work, jobs: Iterator[Job], do: Callable[[Work, Job], None]) -> I
     """
     with Lanes(work, jobs, do) as lanes:
         for job in lanes.deal():
+            lanes.check()
             lanes.borrow()
             do(work, job)
             yield
@@ -48,25 +49,25 @@ class Lanes(Generic[Job]):
         self._work = work
         self._jobs = jobs
         self._do = do
-        self._dealing = threading.Lock()
+        self._dealing, self._borrowing = threading.Lock(), threading.Lock()
         self._threads: list[threading.Thread] = []
         self._errors: list[BaseException] = []
         self._not_before = 0.0  # when a lane may be asked for again, after one was turned away
         self._ready = next(jobs, None)  # the job that is dealt next
 
     def borrow(self) -> None:
-        """Open another lane where there is a job and room for one. Raises what a lane raised."""
-        self._raise()
+        """Open another lane where there is a job and room for one. Any lane does so when it has got a job itself."""
         lender, now = self._work.leg.lender, self._work.context.clock.now()
-        if lender is None or self._ready is None or now < self._not_before:
+        if lender is None or self._ready is None or now < self._not_before or self._work.halt.is_set():
             return
         if not self._work.target.features.ids_returned:
             return  # several writers in one folder could not be told apart
-        self._threads = [thread for thread in self._threads if thread.is_alive()]
-        if len(self._threads) + 1 < MOST_LANES and lender.lends():
-            thread = threading.Thread(target=self._run, name=f"lane-{self._work.mailbox.id}", daemon=True)
-            self._threads.append(thread)
-            thread.start()
+        with self._borrowing:
+            at_work = sum(thread.is_alive() for thread in self._threads)
+            if at_work + 1 < MOST_LANES and lender.lends():
+                thread = threading.Thread(target=self._run, name=f"lane-{self._work.mailbox.id}", daemon=True)
+                thread.start()
+                self._threads.append(thread)
 
     def deal(self) -> Iterator[Job]:
         """Jobs for one lane, until there are none or the lanes are to end."""
@@ -80,9 +81,8 @@ class Lanes(Generic[Job]):
 
     def finish(self) -> None:
         """Wait for the borrowed lanes. Raises what one of them raised, and Stopped when they left jobs undone."""
-        for thread in self._threads:
-            thread.join()
-        self._raise()
+        self._join()
+        self.check()
         self._work.must_go_on()
 
     def __enter__(self) -> Self:
@@ -92,8 +92,7 @@ class Lanes(Generic[Job]):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._work.halt.set()
-        for thread in self._threads:
-            thread.join()
+        self._join()
         self._work.halt.clear()
 
     def _run(self) -> None:
@@ -109,6 +108,7 @@ class Lanes(Generic[Job]):
 
     def _work_in(self, lane: Work) -> None:
         for job in self.deal():
+            self.borrow()
             self._do(lane, job)
             if self._wanted():
                 return
@@ -133,6 +133,12 @@ class Lanes(Generic[Job]):
         lender = self._work.leg.lender
         return lender is not None and lender.wanted()
 
-    def _raise(self) -> None:
+    def check(self) -> None:
+        """Raise what a lane raised."""
         if self._errors:
             raise self._errors[0]
+
+    def _join(self) -> None:
+        """Wait for all lanes, those that one of them opens meanwhile among them."""
+        while self._threads:
+            self._threads.pop().join()

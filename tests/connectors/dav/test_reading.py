@@ -19,7 +19,7 @@ from tests.connectors.dav.scripted import (
 )
 from xdmigrate.errors import FolderUnusable, ItemRefused, ProtocolError, Throttled
 from xdmigrate.model import Folder, Item, Kind
-from xdmigrate_dav import reading
+from xdmigrate_dav import names, reading
 from xdmigrate_dav.auditor import DavAuditor
 from xdmigrate_dav.reading import Reader
 from xdmigrate_dav.source import DavSource
@@ -72,6 +72,35 @@ def test_tokens_are_asked_for_only_where_they_are_looked_at() -> None:
     source.sharing(calendar)
     homes = [each.content for each in server.asked if (each.method, each.url.path) == ("PROPFIND", HOME)]
     assert [b"sync-token" in each for each in homes] == [True, False]
+
+
+def test_of_two_tokens_the_one_that_the_server_tells_is_asked_for() -> None:
+    """Radicale reads every item for each of them."""
+    server = filled()
+    server.more = f"<x:getctag xmlns:x='{names.SERVER}'>one</x:getctag><d:sync-token>two</d:sync-token>"
+    source = DavSource(server.session())
+    for _ in range(2):
+        source.folders()
+    asked = [each.content for each in server.asked if each.method == "PROPFIND" and b"resourcetype" in each.content]
+    tokens = [(b"getctag" in each, b"sync-token" in each) for each in asked]
+    assert tokens == [(True, True), (True, False), (True, False)]
+
+
+def test_a_token_outlives_lists_without_one_only_if_they_are_the_same() -> None:
+    server = filled()
+    server.more = "<d:sync-token>one</d:sync-token>"
+    source = DavSource(server.session())
+    (calendar,) = source.folders()
+    server.asked.clear()
+    list(source.heads(calendar))
+    assert b"sync-token" not in server.asked[-1].content
+    source.folders()
+    assert server.methods("PROPFIND")[-2:] == [f"PROPFIND {WORK}", f"PROPFIND {HOME}"]  # the token is believed
+    del server.items["0.ics"]
+    server.more = ""
+    list(source.heads(calendar))
+    server.more = "<d:sync-token>one</d:sync-token>"
+    assert [each.count for each in source.folders()] == [2]  # what was listed last is not what the token was told with
 
 
 def test_the_state_is_of_the_whole_list() -> None:

@@ -12,6 +12,9 @@ from xdmigrate_state.rows import ItemRow
 sizes = st.lists(st.sampled_from([1, 5_000, 3_000_000, RANGE_OCTETS + 1]), max_size=60)
 
 
+counts = st.integers(0, 5_000)
+
+
 def rows(octets: list[int]) -> list[ItemRow]:
     return [
         ItemRow(1, 1, n.to_bytes(4), Outcome.PENDING, False, size, None, None, None, frozenset(), b"", "")
@@ -19,24 +22,33 @@ def rows(octets: list[int]) -> list[ItemRow]:
     ]
 
 
-@given(sizes, st.integers(1, 4))
-def test_nothing_is_left_out_and_no_range_is_too_large(octets: list[int], lanes: int) -> None:
+@given(sizes, st.integers(1, 4), counts)
+def test_nothing_is_left_out_and_no_range_is_too_large(octets: list[int], lanes: int, count: int) -> None:
     wanted = rows(octets)
-    ranges = list(Cut(len(wanted), lanes).ranges(wanted))
+    ranges = list(Cut(count, lanes).ranges(wanted, count))
     assert [row for part in ranges for row in part] == wanted
     for part in ranges:
-        assert part
+        assert 0 < len(part) <= RANGE_ITEMS
         assert len(part) == 1 or sum(row.size for row in part) <= RANGE_OCTETS // lanes
 
 
+def lengths(count: int, lanes: int, *, left: int) -> list[int]:
+    return [len(part) for part in Cut(left, lanes).ranges(rows([1] * count), count)]
+
+
 def test_one_lane_takes_full_ranges() -> None:
-    wanted = rows([1] * 2_500)
-    assert [len(part) for part in Cut(2_500).ranges(wanted)] == [RANGE_ITEMS, RANGE_ITEMS, 500]
+    assert lengths(2_600, 1, left=9_000) == [867, 867, 866]
+    assert lengths(3_000, 1, left=9_000) == [RANGE_ITEMS] * 3
 
 
 def test_several_lanes_share_the_end_in_small_ranges() -> None:
-    wanted = rows([1] * 20_000)
-    lengths = [len(part) for part in Cut(20_000, lanes=4).ranges(wanted)]
-    assert lengths[0] == RANGE_ITEMS
-    assert lengths == sorted(lengths, reverse=True)
-    assert lengths[-5:-1] == [FEWEST_ITEMS] * 4
+    found = lengths(20_000, 4, left=20_000)
+    assert found[0] == RANGE_ITEMS
+    assert found == sorted(found, reverse=True)
+    assert found[-1] >= FEWEST_ITEMS // 2
+
+
+@given(st.integers(1, 299))
+def test_a_small_folder_is_one_range(count: int) -> None:
+    """Another one of it would cost another listing of the target's folder."""
+    assert lengths(count, 4, left=count) == [count]
