@@ -35,7 +35,14 @@ class Listening(ABC):
         with suppress(OSError):  # closed
             while True:
                 client, _ = self._listener.accept()
-                self.serve(client)
+                self._serve_or_close(client)
+
+    def _serve_or_close(self, client: socket.socket) -> None:
+        """One client that cannot be served is no reason to serve nobody any more."""
+        try:
+            self.serve(client)
+        except OSError:
+            client.close()
 
     @abstractmethod
     def serve(self, client: socket.socket) -> None:
