@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tests.connectors.imap.scripted import PEER, Pieces, cut
 from xdmigrate.errors import ConnectionLost, ProtocolError
-from xdmigrate_imap.wire import BUFFER, Wire
+from xdmigrate_imap.wire import BUFFER, LONGEST_LINE, Wire
 
 
 def wire(*pieces: bytes) -> Wire:
@@ -63,8 +63,20 @@ def test_a_reader_that_was_overtaken_never_takes_a_part_for_the_whole() -> None:
         next(chunks)
 
 
-def test_a_line_beyond_the_buffer_is_refused_and_the_connection_dropped() -> None:
-    reader = wire(b"x" * (BUFFER + 10))
+@pytest.mark.parametrize("size", [BUFFER - 3, BUFFER - 2, BUFFER - 1, BUFFER, 3 * BUFFER, LONGEST_LINE - 2])
+def test_a_long_line_makes_the_buffer_grow(size: int) -> None:
+    """After another one, so that it does not begin where the buffer does; what comes behind it is not harmed."""
+    line = bytes(range(48, 58)) * (size // 10) + b"z" * (size % 10)
+    literal = b"a" * BUFFER + b"b"
+    reader = wire(*cut(b"* first\r\n" + line + b"\r\n" + literal + b")\r\n", range(65_536, 5 * BUFFER, 65_536)))
+    assert reader.line() == b"* first"
+    assert reader.line() == line
+    assert reader.exactly(len(literal)) == literal
+    assert reader.line() == b")"
+
+
+def test_a_line_beyond_the_bound_is_refused_and_the_connection_dropped() -> None:
+    reader = wire(b"x" * (LONGEST_LINE + 10))
     with pytest.raises(ProtocolError, match="too long"):
         reader.line()
     assert not reader.is_open
