@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from xdmigrate.contract import Promise
 from xdmigrate.formats.refusal import Unreadable
 from xdmigrate_dav.settings import Scheduling
 
@@ -20,6 +21,14 @@ if TYPE_CHECKING:
 
 SCHEDULES = frozenset(("calendar-auto-schedule", "calendar-schedule"))
 """Words of the `DAV` header by which a server says so (RFC 6638 section 2; the second is from its drafts)."""
+
+PROMISES = {
+    Scheduling.UNKNOWN: Promise.NONE,
+    Scheduling.OFF: Promise.OFF,
+    Scheduling.SILENT: Promise.SILENT,
+    Scheduling.BY_HAND: Promise.BY_HAND,
+}
+"""What a plan's word about a server promises."""
 
 PAST = timedelta(days=2)
 """So long after its last moment no server mails about an event, in any time zone."""

@@ -61,7 +61,7 @@ class DavConnector:
             session.client.close()
 
     def promise(self, endpoint: Endpoint) -> Promise:
-        from xdmigrate_dav.trial import PROMISES
+        from xdmigrate_dav.invitations import PROMISES
 
         return PROMISES[settings.parse(endpoint).scheduling]
 

@@ -5,11 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from hashlib import sha256
+from typing import TYPE_CHECKING
 
 from xdmigrate.formats.refusal import Unreadable, Unstorable
 from xdmigrate.model import Kind
 from xdmigrate_dav import invitations
 from xdmigrate_dav.invitations import Step
+
+if TYPE_CHECKING:
+    from xdmigrate.formats.ical import Outline
 
 CARD_VERSIONS = frozenset(("3.0", "4.0"))
 _COMPONENTS = {"VEVENT": Kind.CALENDAR, "VJOURNAL": Kind.CALENDAR, "VFREEBUSY": Kind.CALENDAR, "VTODO": Kind.TASKS}
@@ -35,6 +39,7 @@ class Prepared:
     media: str
     data: bytes = field(repr=False)
     is_altered: bool = False  # it does not say all that it said before
+    doubt: Unstorable | None = None  # why nobody knows what a store makes of it: it has to be read back
 
 
 def prepared(data: bytes, seed: bytes, rules: Rules, now: datetime) -> Prepared:
@@ -48,16 +53,37 @@ def _object(data: bytes, seed: bytes, rules: Rules, now: datetime) -> Prepared:
     from xdmigrate.formats import ical
     from xdmigrate.formats.ical.faults import NO_START
 
-    ready = ical.storable(data, seed)
+    try:
+        ready = ical.storable(data, seed)
+    except Unstorable as error:
+        return _as_it_is(error, rules, now)
     found = ical.outline(ready)
-    if any(_COMPONENTS.get(each) is not rules.kind for each in found.components):
-        raise Unstorable("wrong-component", f"{', '.join(found.components)} is not for {rules.kind.value}")
+    _see_that_it_fits(found, rules)
     if rules.gives_starts and NO_START in ical.faults(ready):
         raise Unstorable("no-start", f"{NO_START}: the server would put it on the day on which it is written")
     if rules.gives_zones:
         ready = ical.marked(ready)
     silent = invitations.silenced(ready, found, rules.step, now)
     return Prepared(found.uid, own_name(found.uid, b".ics"), "text/calendar; charset=utf-8", silent, silent != ready)
+
+
+def _as_it_is(error: Unstorable, rules: Rules, now: datetime) -> Prepared:
+    """What cannot be interpreted is offered unaltered, and only where it could be taken out again without a mail."""
+    from xdmigrate.formats import ical
+
+    data = error.as_it_is
+    if not data:
+        raise error
+    found = ical.outline(data)
+    _see_that_it_fits(found, rules)
+    if invitations.would_send(found, rules.step, now):
+        raise error
+    return Prepared(found.uid, own_name(found.uid, b".ics"), "text/calendar; charset=utf-8", data, doubt=error)
+
+
+def _see_that_it_fits(found: Outline, rules: Rules) -> None:
+    if any(_COMPONENTS.get(each) is not rules.kind for each in found.components):
+        raise Unstorable("wrong-component", f"{', '.join(found.components)} is not for {rules.kind.value}")
 
 
 def _contact(data: bytes, seed: bytes, rules: Rules) -> Prepared:
@@ -77,7 +103,7 @@ def reshaped(ready: Prepared, kind: Kind) -> Prepared | None:
         return None
     from xdmigrate.formats import ical
 
-    data = ical.stretched(ready.data)
+    data = ical.simplified(ical.stretched(ready.data))
     return replace(ready, data=data) if data != ready.data and is_same(ready.data, data, kind) else None
 
 

@@ -10,6 +10,7 @@ from xdmigrate.contract import Declined, Features, Intent
 from xdmigrate.errors import AccessDenied, FolderUnusable
 from xdmigrate.model import FlagChange, Folder, Head, Kind, Path, Role, Sharing
 from xdmigrate_dav import creating, hrefs, invitations, notes
+from xdmigrate_dav.bodies import LARGEST_ITEM
 from xdmigrate_dav.invitations import Step
 from xdmigrate_dav.preparing import Rules
 from xdmigrate_dav.session import shown
@@ -26,7 +27,8 @@ class DavTarget(DavSource):
     """A `Target` over one account."""
 
     def _features(self) -> Features:
-        return replace(super()._features(), rewrites=_REWRITES.get(self._session.step, ""), strict=True)
+        rewrites = _REWRITES.get(self._session.step, "")
+        return replace(super()._features(), rewrites=rewrites, strict=True, size_limit=LARGEST_ITEM)
 
     def refuses(self, paths: Sequence[Path]) -> set[Path]:
         return {path for path in paths if not creating.is_possible(path)}

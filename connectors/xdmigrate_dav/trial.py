@@ -7,7 +7,7 @@ from contextlib import suppress
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
-from xdmigrate.contract import Promise, Refused
+from xdmigrate.contract import Refused
 from xdmigrate.errors import AccessDenied, EndpointError, FolderUnusable
 from xdmigrate.model import Folder, Head, HeldBody, Item, Kind, Path
 from xdmigrate_dav import creating, documents, hrefs, listing, names
@@ -17,7 +17,6 @@ from xdmigrate_dav.invitations import SCHEDULES, Step
 from xdmigrate_dav.names import cal
 from xdmigrate_dav.preparing import Rules, own_name
 from xdmigrate_dav.presence import Presence
-from xdmigrate_dav.settings import Scheduling
 from xdmigrate_dav.writing import DavWriter
 
 if TYPE_CHECKING:
@@ -31,13 +30,6 @@ QUIETLY = {"schedule-reply": "F"}
 
 ROUNDS = 10
 """Times that are looked for what is left of a UID: an inbox may hold several messages about one."""
-
-PROMISES = {
-    Scheduling.UNKNOWN: Promise.NONE,
-    Scheduling.OFF: Promise.OFF,
-    Scheduling.SILENT: Promise.SILENT,
-    Scheduling.BY_HAND: Promise.BY_HAND,
-}
 
 
 class Copy(NamedTuple):

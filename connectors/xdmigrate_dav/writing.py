@@ -90,12 +90,25 @@ class DavWriter:
             return self._present(ticket, ready, there)
         reply = self._send(ready, ready.ref, {"if-none-match": "*"})
         if reply is None or reply.is_success:
-            return self._stored(ticket, ready.ref, _version(ready, reply))
+            kept = self._keeps(ready)
+            return self._stored(ticket, ready.ref, _version(ready, reply)) if kept else _doubted(ticket, ready)
         if reply.status in (403, 409, 412):  # every server has its own way to say that the UID is there
             there = self._named(reply) or (ready.ref if self._read(ready.ref) is not None else None)
             if there is not None:
                 return self._present(ticket, ready, there)
         return self._refused(ticket, ready, reply)
+
+    def _keeps(self, ready: Prepared) -> bool:
+        """Whether the server keeps what it took; what it made something else of is taken out again."""
+        if ready.doubt is None:
+            return True
+        found = self._read(ready.ref)
+        if found is not None and is_same(ready.data, found, self._folder.kind):
+            return True
+        reply = self._client.request("DELETE", hrefs.path_to(ready.ref, self._folder.native))
+        if not reply.is_success and reply.status not in (404, 410):
+            raise self._client.refusal(f"remove an item of {shown(self._folder)}", reply)
+        return False
 
     def _present(self, ticket: int, ready: Prepared, there: bytes) -> Receipt:
         """An item with this UID is there: the same one, or another that is not ours to overwrite."""
@@ -125,6 +138,8 @@ class DavWriter:
         strong = listing.is_strong(over.version)
         if (not strong or self._collection.is_sogo) and self._version(over.ref) != over.version:
             return self._changed(ticket)
+        if ready.doubt is not None:  # what the server made of it could not be undone
+            return Refused(ticket, ready.doubt.reason, str(ready.doubt))
         if self._rules.step.strips and self._names_people(over.ref):
             return Refused(ticket, WOULD_NOTIFY, "the server would tell the people in the copy that they are taken out")
         condition = {"if-match": over.version.decode("latin-1")} if strong else {}
@@ -164,7 +179,8 @@ class DavWriter:
             if found is None or not is_same(ready.data, found, self._folder.kind):
                 raise
             return None
-        other = reshaped(ready, self._folder.kind) if not reply.is_success and reply.condition in INVALID else None
+        invalid = reply.status == 400 or (not reply.is_success and reply.condition in INVALID)
+        other = reshaped(ready, self._folder.kind) if invalid else None
         return reply if other is None else self._send(other, ref, condition)
 
     def _read(self, ref: bytes) -> bytes | None:
@@ -189,8 +205,20 @@ class DavWriter:
             self._client.answers(f"look at {shown(self._folder)}", path, documents.propfind(listing.ASKED))
         told = " ".join(filter(None, (str(reply.status), condition, documents.words_of(reply.body))))
         reason = _reason(reply.status, condition)
-        why = faults(ready, self._folder.kind, self._collection.components) if reason == REFUSED else ()
-        return Refused(ticket, reason, "; ".join((told, *why)))
+        doubt = (str(ready.doubt),) if ready.doubt else ()
+        return Refused(ticket, reason, "; ".join((told, *doubt, *self._why(ready, reason))))
+
+    def _why(self, ready: Prepared, reason: str) -> tuple[str, ...]:
+        """What the refusal means, in words."""
+        if reason == UID_TAKEN:  # here it is not: `_create` has looked
+            return ("the account holds an item of the same UID elsewhere",)
+        return faults(ready, self._folder.kind, self._collection.components) if reason == REFUSED else ()
+
+
+def _doubted(ticket: int, ready: Prepared) -> Refused:
+    """It was offered as it is."""
+    reason = ready.doubt.reason if ready.doubt else REFUSED
+    return Refused(ticket, reason, f"{ready.doubt}; the server made something else of it, which was taken out again")
 
 
 def _version(ready: Prepared, reply: Reply | None) -> bytes:

@@ -15,7 +15,9 @@ from xdmigrate.engine.advance import Advancer
 from xdmigrate.engine.advance import Verdict as Step
 from xdmigrate.engine.context import Leg, Policy
 from xdmigrate.engine.scope import Scope
+from xdmigrate.engine.verification import audit, objects
 from xdmigrate.model import Kind, Login, Outcome, Path
+from xdmigrate.report import verdicts
 from xdmigrate.report.verdicts import ItemState, Verdict
 from xdmigrate.testing.faults import Fault, Faults, Killed, Mode
 from xdmigrate.testing.memory.powers import Powers
@@ -307,6 +309,36 @@ def test_verify_tells_what_differs_without_content(tmp_path: FilePath) -> None:
     assert detail.state is ItemState.CHANGED
     assert "SUMMARY" in detail.text
     assert "secret" not in detail.text
+
+
+def test_verify_explains_every_item_and_once_more_what_is_known(tmp_path: FilePath) -> None:
+    world, count = world_of(tmp_path), 60
+    for number in range(count):
+        world.old.deliver(TEAM, made(Kind.CALENDAR, str(number), f"x{number}"))
+    world.sync()
+    for number, copy in enumerate(list(world.new.box(TEAM).items)):
+        world.new.edit(TEAM, copy, made(Kind.CALENDAR, str(number), f"y{number}"))
+    for reading in ("found", "known"):
+        told = [detail.text for detail in world.verify(full=False).details]
+        assert len(told) == count, reading
+        assert all("SUMMARY" in text and objects.UNTOLD not in text for text in told), told
+
+
+def test_what_is_beyond_the_bound_is_counted_and_explained_when_there_is_room(
+    tmp_path: FilePath, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = world_of(tmp_path)
+    world.new_server.powers = replace(DAV, rewrite=lossy)
+    for number in range(5):
+        world.old.deliver(TEAM, made(Kind.CALENDAR, str(number), "x"))
+    world.sync()
+    for module in (audit, verdicts):
+        monkeypatch.setattr(module, "KEPT_DETAILS", 2)
+    short = world.verify(full=False)
+    assert (len(short.details), short.left_out) == (2, {ItemState.CHANGED: 3})
+    assert all("SUMMARY" in each.text for each in short.details)
+    monkeypatch.undo()
+    assert all("SUMMARY" in each.text for each in world.verify(full=False).details)
 
 
 def test_verify_counts_an_update_that_is_due(tmp_path: FilePath) -> None:

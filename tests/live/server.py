@@ -8,13 +8,27 @@ import pwd
 import shutil
 import signal
 import tempfile
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import ClassVar, Self
 
 from tests.live.process import Daemon, persist
+
+LOOKS, PAUSE = 40, 0.05
+"""How often, and after how many seconds, it is looked whether what a server left behind writes on."""
+
+
+def remove(folder: Path) -> None:
+    """Remove a directory of a server that has ended, also while what it started is still ending."""
+    for _ in range(LOOKS):
+        shutil.rmtree(folder, ignore_errors=True)
+        if not folder.exists():
+            return
+        time.sleep(PAUSE)
 
 
 class Server(ABC):
@@ -27,7 +41,7 @@ class Server(ABC):
     def __init__(self, name: str, *, owner: pwd.struct_passwd | None = None, within: str = "/tmp") -> None:
         self.port = 0
         self._owner = owner or pwd.getpwuid(os.geteuid())  # whom the program runs as
-        self._root = Path(tempfile.mkdtemp(prefix=f"{name}-", dir=within))
+        self._place = f"{name}-", within
         self._daemon: Daemon | None = None
 
     def __enter__(self) -> Self:
@@ -44,7 +58,13 @@ class Server(ABC):
     ) -> None:
         if self._daemon is not None:
             self._daemon.stop(self.ending)
-        shutil.rmtree(self._root, ignore_errors=True)
+        remove(self._root)
+
+    @cached_property
+    def _root(self) -> Path:
+        """Everything that it keeps; made when it is first needed, as one that is never started removes nothing."""
+        prefix, within = self._place
+        return Path(tempfile.mkdtemp(prefix=prefix, dir=within))
 
     @property
     def log(self) -> Path:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
 
+from xdmigrate import registry
 from xdmigrate.contract import Inviting, Promise
-from xdmigrate.errors import GuardRefused, StateUnusable
-from xdmigrate.model import Kind
+from xdmigrate.errors import ExtraMissing, GuardRefused, StateUnusable, UsageError
+from xdmigrate.model import Endpoint, Kind
 from xdmigrate.report.invitations import PromiseFacts
 from xdmigrate_state import canaries, plans
 from xdmigrate_state.database import Database
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
     from xdmigrate.cli.call import Call
     from xdmigrate.cli.compose import Systems
     from xdmigrate.cli.home import Home
-    from xdmigrate_state.rows import CanaryRow
+    from xdmigrate_state.rows import CanaryRow, PlanRow
 
 INVITING = frozenset((Kind.CALENDAR, Kind.TASKS))
 """Kinds of data with people in them."""
@@ -46,6 +48,30 @@ def promised(systems: Systems, known: Mapping[str, CanaryRow]) -> list[PromiseFa
             promise = system.connector.promise(system.endpoint)
             found[system.endpoint.name] = PromiseFacts(system.endpoint.name, promise, known.get(system.identity))
     return [facts for facts in found.values() if facts.promise is not Promise.NONE]
+
+
+def standing_of(db: Database, row: PlanRow) -> list[PromiseFacts]:
+    """The same from the state alone, for the plan as it was last applied: also where nothing is promised.
+
+    An endpoint whose connector is not installed here is left out.
+    """
+    known = db.read(lambda c: canaries.of_plan(c, row.id))
+    found = {}
+    for endpoint in _targets(row.snapshot):
+        with suppress(UsageError, ExtraMissing):
+            connector = registry.load(endpoint.connector)
+            if isinstance(connector, Inviting):
+                last = known.get(connector.identity(endpoint))
+                found[endpoint.name] = PromiseFacts(endpoint.name, connector.promise(endpoint), last)
+    return list(found.values())
+
+
+def _targets(snapshot: Mapping[str, Any]) -> Iterator[Endpoint]:
+    """Where events and tasks are written to; without what only a login needs."""
+    for kind in sorted(INVITING & set(snapshot["target"])):
+        name = snapshot["target"][kind]
+        settings = {key: value for key, value in snapshot["endpoints"][name].items() if key != "auth"}
+        yield Endpoint(name, settings.pop("connector"), settings)
 
 
 def refuse(promises: Iterable[PromiseFacts]) -> None:

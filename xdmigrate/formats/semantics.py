@@ -39,7 +39,10 @@ class Semantics(Protocol):
         """The item's UID, by which a store holds one of it; empty where it has none."""
 
     def unfit(self, data: bytes) -> tuple[str, str]:
-        """Why no store that keeps to the standards takes it: a quarantine code, and words; empty where one does."""
+        """Why no store that keeps to the standards takes it: a quarantine code, and words; empty where one does.
+
+        Also for what is offered as it is: whether a store keeps that is known when it was tried.
+        """
 
 
 def semantics(kind: str) -> Semantics:
@@ -127,7 +130,8 @@ class _Objects:
         try:
             self._format.storable(data, b"")
         except Unstorable as error:
-            return error.reason, str(error)
+            doubt = "; it is offered as it is, and stays where the store keeps it so" if error.as_it_is else ""
+            return error.reason, f"{error}{doubt}"
         except Unreadable as error:
             return "unreadable", str(error)
         return "", ""

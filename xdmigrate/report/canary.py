@@ -86,6 +86,10 @@ class Standing(StrEnum):
         return self not in (Standing.UNPROVED, Standing.REFUTED)
 
 
+STEPS = {Promise.OFF: 1, Promise.SILENT: 2, Promise.BY_HAND: 2, Promise.NONE: 3}
+"""Of the three steps that keep a server from inviting again: its switch, a word in each event, or no people in it."""
+
+
 def standing(promise: Promise, last: Verdict | None, *, mailed: bool = False) -> Standing:
     """What a canary's last word, if there is one, makes of the plan's promise.
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
+from datetime import tzinfo
 
 from xdmigrate.contract import Finding, Promise
-from xdmigrate.report.canary import Act, Observed, Sighting, Standing, Verdict, standing, verdict
+from xdmigrate.report.canary import STEPS, Act, Observed, Sighting, Standing, Verdict, standing, verdict
 from xdmigrate.report.facts import moment
+from xdmigrate.report.words import clock
 from xdmigrate_state.rows import CanaryRow
 
 COMMAND = "xdmigrate canary PLAN --endpoint {endpoint} --mailbox ADDRESS --to ADDRESS"
@@ -108,6 +110,32 @@ class PromiseFacts:
         return standing(self.promise, Verdict(self.last.verdict), mailed=self.last.mailed)
 
     @property
+    def step(self) -> int:
+        """Which of the three steps the plan asks for; a server that does not schedule needs none."""
+        return STEPS[self.promise]
+
+    @property
+    def proved(self) -> float | None:
+        """When the newest canary proved what the plan promises; None where none did."""
+        return self.last.at if self.last is not None and self.standing is Standing.PROVED else None
+
+    def brief(self, zone: tzinfo) -> str:
+        """The step and its proof, in a few words."""
+        return f"{self.endpoint}: step {self.step} of 3, {STEP_WORDS[self.step]}; {self._proof(zone)}"
+
+    def _proof(self, zone: tzinfo) -> str:
+        asked = f"`scheduling: {self.promise.value}`"
+        at = clock(self.last.at, zone) if self.last is not None else ""
+        words = {
+            Standing.NONE: "nothing is promised",
+            Standing.STATED: f"only the plan says so ({asked})",
+            Standing.PROVED: f"proved by the canary of {at} ({asked})",
+            Standing.UNPROVED: f"not proved ({asked}): sync refuses to begin",
+            Standing.REFUTED: f"refuted by the canary of {at} ({asked}): sync refuses to begin",
+        }
+        return words[self.standing]
+
+    @property
     def text(self) -> str:
         """In one line."""
         return TEXTS[self.standing].format(promise=self.promise.value, endpoint=self.endpoint, told=self._told)
@@ -133,7 +161,14 @@ class PromiseFacts:
     def to_json(self) -> dict[str, object]:
         last = self.last and {**asdict(self.last), "at": moment(self.last.at)}
         told = {"endpoint": self.endpoint, "promise": self.promise.value, "standing": self.standing.value}
-        return {**told, "text": self.text, "canary": last}
+        return {**told, "step": self.step, "proved": moment(self.proved), "text": self.text, "canary": last}
+
+
+STEP_WORDS = {
+    1: "the server's sending is switched off",
+    2: "events are written with SCHEDULE-AGENT=CLIENT",
+    3: "attendees go into the description where the server sends",
+}
 
 
 TEXTS = {

@@ -20,6 +20,7 @@ from xdmigrate.report.facts import (
     SideCheck,
     SyncFacts,
 )
+from xdmigrate.report.invitations import PromiseFacts
 from xdmigrate.report.verdicts import KindVerdict, MailboxVerdict, PlanVerdict, Verdict
 from xdmigrate.report.words import clock, duration, local, octets, printable
 
@@ -147,6 +148,13 @@ def left_lines(status: PlanStatus) -> list[Text]:
     if more := len(found) - len(lines):
         lines.append(cell(f"and {more:,} more that were not copied: see `xdmigrate --json status PLAN`"))
     return lines
+
+
+def invitation_lines(promises: Sequence[PromiseFacts], zone: tzinfo) -> list[Text]:
+    """In one line, what keeps the targets of calendars from inviting people again, and by whose word."""
+    told = "; ".join(facts.brief(zone) for facts in promises)
+    safe = all(facts.standing.is_safe for facts in promises)
+    return [cell(f"invitations: {told}", "" if safe else "red")] if promises else []
 
 
 OUTCOMES = ("copied", "present", "merged", "filtered", "failed", "pending")
@@ -305,4 +313,4 @@ def detail_lines(mailbox: MailboxVerdict, limit: int) -> list[Text]:
             )
             lines.append(cell(told.rstrip()))
     left = sum(shown.values()) + sum(mailbox.left_out.values()) - len(lines)
-    return [*lines, cell(f"{mailbox.source}: and {left:,} more")] if left else lines
+    return [*lines, cell(f"{mailbox.source}: {left:,} more: see `xdmigrate --json verify PLAN`")] if left else lines

@@ -15,6 +15,10 @@ from xdmigrate.model import Changes, FlagChange, Folder, Head, Item, Kind, Path,
 from xdmigrate.wrap.forward import ForwardingSource
 from xdmigrate.wrap.prediction import Overlay, Prediction, made_up, made_up_ref
 
+TOO_BIG = "too-big"
+LARGEST_HELD = 64_000_000
+"""Bytes of an event, task or contact; the copy path takes no larger one either, as it has to be held whole."""
+
 Spot = tuple[Kind, Path]
 """Where a folder is: paths are unique only among those of one kind."""
 
@@ -204,8 +208,9 @@ class DryRunWriter:
         self._ready: list[Receipt] = []
 
     def put(self, ticket: int, item: Item, over: Head | None = None) -> None:
-        reason, words = self._unfit(item)
+        reason, words = self._too_big(item) or self._unfit(item)
         if reason:
+            self._count.too_big += reason == TOO_BIG
             self._ready.append(Refused(ticket, reason, words))
             return
         if over is not None:
@@ -214,16 +219,19 @@ class DryRunWriter:
             self._count.octets += item.body.size
             self._ready.append(Stored(ticket, over.ref) if self._features.ids_returned else Accepted(ticket))
             return
-        limit = self._features.size_limit
-        if limit is not None and item.body.size > limit:
-            self._count.too_big += 1
-            self._ready.append(Refused(ticket, "too-big", f"larger than {limit} bytes"))
-            return
         flags = kept_flags(item.head.flags, self._features)
         ref = self._overlay.add(item.body.size, flags, item.head.date if self._features.dates else None)
         self._count.items += 1
         self._count.octets += item.body.size
         self._ready.append(Stored(ticket, ref) if self._features.ids_returned else Accepted(ticket))
+
+    def _too_big(self, item: Item) -> tuple[str, str] | None:
+        """Told before anything is read, so that no more than that is ever held."""
+        bounds = (self._features.size_limit, LARGEST_HELD if item.kind is not Kind.MAIL else None)
+        limit = min((bound for bound in bounds if bound is not None), default=None)
+        if limit is None or item.body.size <= limit:
+            return None
+        return TOO_BIG, f"larger than {limit} bytes"
 
     def _unfit(self, item: Item) -> tuple[str, str]:
         """Why the target would not take it, as far as the item itself tells; servers may refuse more than that."""

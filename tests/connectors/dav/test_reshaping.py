@@ -7,6 +7,7 @@ import pytest
 
 from tests.connectors.dav.scripted import CALENDAR, CONTACTS, Scripted, card, denied, event
 from xdmigrate.contract import Intent, Receipt, Refused, Stored
+from xdmigrate.errors import AccessDenied
 from xdmigrate.formats import ical
 from xdmigrate.model import Head, HeldBody, Item, Kind
 from xdmigrate_dav import names
@@ -89,3 +90,79 @@ def test_a_refused_contact_gets_words_too() -> None:
     with DavTarget(server.session()).writer(CONTACTS, Intent(1, 1, 0)) as writer:
         writer.put(0, Item(Head(b"1", len(data)), HeldBody(data), Kind.CONTACTS))
         assert writer.flush() == [Refused(0, "refused", "403; BDAY stands there 2 times")]
+
+
+# --- what cannot be interpreted --------------------------------------------------------------------------------------
+
+NOWHERE = event("nowhere").replace(b"DTSTART:20370102T100000Z", b"DTSTART;TZID=Nowhere/Middle:20370102T100000")
+OVER = event("over", more="RRULE:FREQ=DAILY;UNTIL=20370101T000000Z\r\n")
+
+
+def floating(request: httpx.Request) -> httpx.Response | None:
+    """Forgets zones that it does not know, without a word."""
+    request._content = request.content.replace(b";TZID=Nowhere/Middle", b"")
+    return None
+
+
+def test_what_nobody_understands_is_stored_as_it_is() -> None:
+    server = Scripted()
+    first, again = put(server, NOWHERE), put(server, NOWHERE)
+    assert isinstance(first, Stored)
+    assert isinstance(again, Stored)
+    assert list(server.items.values()) == [NOWHERE]
+
+
+def test_what_a_server_makes_something_else_of_is_taken_out_again() -> None:
+    server = Scripted(hook=floating)
+    receipt = put(server, NOWHERE)
+    assert isinstance(receipt, Refused)
+    assert receipt.reason == "unknown-timezone"
+    assert "taken out again" in receipt.detail
+    assert not server.items
+
+
+def test_what_a_server_does_not_take_out_again_stops_the_mailbox() -> None:
+    def keeping(request: httpx.Request) -> httpx.Response | None:
+        return httpx.Response(403) if request.method == "DELETE" else floating(request)
+
+    with pytest.raises(AccessDenied):
+        put(Scripted(hook=keeping), NOWHERE)
+
+
+def test_it_is_not_offered_where_taking_it_out_again_would_send_mail() -> None:
+    people = b"ORGANIZER:mailto:ann@x.example\r\nATTENDEE:mailto:bob@x.example\r\nSUMMARY"
+    server = Scripted(powers="1, calendar-access, calendar-auto-schedule")
+    receipt = put(server, NOWHERE.replace(b"SUMMARY", people))
+    assert isinstance(receipt, Refused)
+    assert not server.methods("PUT")
+
+
+def test_a_copy_is_not_replaced_by_what_nobody_understands() -> None:
+    server = Scripted()
+    first = put(server, event("nowhere"))
+    assert isinstance(first, Stored)
+    receipt = put(server, NOWHERE, Head(first.ref, 0, version=first.version))
+    assert isinstance(receipt, Refused)
+    assert receipt.reason == "unknown-timezone"
+    assert list(server.items.values()) == [event("nowhere")]
+
+
+def test_a_refusal_of_what_nobody_understands_tells_both_reasons() -> None:
+    server = Scripted(hook=lambda request: httpx.Response(400) if request.method == "PUT" else None)
+    receipt = put(server, NOWHERE)
+    assert isinstance(receipt, Refused)
+    assert receipt.reason == "refused"
+    assert "400" in receipt.detail
+    assert "time zone" in receipt.detail
+
+
+def test_a_rule_that_adds_nothing_is_left_out_where_it_is_refused() -> None:
+    def picky(request: httpx.Request) -> httpx.Response | None:
+        return httpx.Response(400) if request.method == "PUT" and b"UNTIL" in request.content else None
+
+    server = Scripted(hook=picky)
+    assert isinstance(put(server, OVER), Stored)
+    assert list(server.items.values()) == [event("over")]
+    kept = Scripted()
+    put(kept, OVER)
+    assert list(kept.items.values()) == [OVER]

@@ -28,8 +28,8 @@ USER = "ann@example.test"
 SHARE = 0.02
 """At most so much of what a hop sees may stay in its quarantine."""
 
-REFUSALS = frozenset({"refused", "too-big"})
-"""What the server said no to; for the rest nobody can tell what an item means, or what it is."""
+OTHERS = frozenset({"no-component", "empty-card", "several-objects", "vcalendar-1"})
+"""What is no event, task, journal entry or contact, or several of them. All else no plain client can store, either."""
 
 _BOOK = (
     '<d:mkcol xmlns:d="DAV:" xmlns:a="urn:ietf:params:xml:ns:carddav"><d:set><d:prop><d:resourcetype><d:collection/>'
@@ -112,7 +112,8 @@ class Service(Place):
     @cached_property
     def _client(self) -> httpx.Client:
         host = httpx.URL(self.server.url).copy_with(path="/")
-        return httpx.Client(base_url=host, auth=(self.user, self._password), timeout=60)
+        once = {"connection": "close"}  # SOGo ends connections without a word
+        return httpx.Client(base_url=host, auth=(self.user, self._password), headers=once, timeout=60)
 
     @cached_property
     def _scratch(self) -> tuple[str, str]:
@@ -201,7 +202,7 @@ def hop(folder: Path, old: Place, new: Place) -> Hop:
     assert len(failed) == sum(counts["failed"] for counts in totals.values())
     assert len(altered) == sum(counts["changed"] for counts in verified.values())
     seen, copied = (sum(counts[name] for counts in totals.values()) for name in ("source", "copied"))
-    asked = tuple(_storable(project, new, [each for each in failed if each["code"] in REFUSALS]))
+    asked = tuple(_storable(project, new, [each for each in failed if each["code"] not in OTHERS]))
     return Hop(f"{old.name} → {new.name}", seen, copied, tuple(failed), tuple(altered), asked)
 
 

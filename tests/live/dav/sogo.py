@@ -44,12 +44,14 @@ class Memcached(Server):
 
     def __init__(self) -> None:
         super().__init__("memcached", owner=account("sogo", "nobody"))
-        self._give(self._root)
 
     @property
     def socket(self) -> Path:
         """Its address."""
         return self._root / "socket"
+
+    def _prepare(self) -> None:
+        self._give(self._root)
 
     def _command(self) -> Sequence[str]:
         return [program("memcached") or "memcached", "-s", str(self.socket), "-m", "16", "-t", "1"]

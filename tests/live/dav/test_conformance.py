@@ -5,6 +5,8 @@ from __future__ import annotations
 import httpx
 import pytest
 
+from tests.live.dav.cyrus_dav import CyrusDav
+from tests.live.dav.sogo import Sogo
 from xdmigrate.model import Endpoint, Kind, Login
 from xdmigrate.testing.conformance import ObjectConformance, Profile
 from xdmigrate.testing.conformance.kit import FOLDER
@@ -14,9 +16,18 @@ pytestmark = pytest.mark.live
 
 Place = tuple[Endpoint, Login]
 
+INVITING = {"at_cyrus": "cyrus_dav_server", "at_sogo": "sogo_server"}
+"""Whose servers mail people."""
 
-def profile_of(place: Place, kind: Kind) -> Profile:
-    return Profile(connector, *place, kind=kind, refused=b"\0 neither a calendar nor a card")
+
+def profile_of(place: Place, kind: Kind, server: CyrusDav | Sogo | None = None) -> Profile:
+    """`server`: one that mails people; what is about this account counts."""
+    user, unfit = place[1].user.encode(), b"\0 neither a calendar nor a card"
+
+    def sent() -> int:
+        return sum(user in mail for mail in server.sink.mails) if server else 0
+
+    return Profile(connector, *place, kind=kind, refused=unfit, sent=sent if server else None)
 
 
 class TestRadicaleCalendar(ObjectConformance):
@@ -62,5 +73,6 @@ class TestEveryOther(ObjectConformance):
         ids=lambda given: f"{given[0]}-{given[1].value}",
     )
     def profile(self, request: pytest.FixtureRequest) -> Profile:
-        server, kind = request.param
-        return profile_of(request.getfixturevalue(server), kind)
+        account, kind = request.param
+        place, inviting = request.getfixturevalue(account), INVITING.get(account)
+        return profile_of(place, kind, request.getfixturevalue(inviting) if inviting else None)

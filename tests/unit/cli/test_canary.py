@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 
@@ -196,3 +198,31 @@ def test_it_waits_for_no_other_run(office: Office, calendars: Calendars) -> None
     with Database.open(office.state) as db, locks.for_plan(db, office.state.parent, "office"):
         assert office.run(*CANARY).code == 7
     assert calendars.held == {}
+
+
+def test_status_tells_the_step_and_its_proof(office: Office, calendars: Calendars) -> None:
+    def told() -> tuple[str, dict[str, Any]]:
+        (line,) = [each for each in office.run("status", "PLAN").stdout.splitlines() if "invitations" in each]
+        one, all_of_them = office.run("status", "PLAN", "--json").json, office.run("status", "--json").json
+        assert one["invitations"] == all_of_them["plans"][0]["invitations"]
+        (facts,) = one["invitations"]
+        return line, facts
+
+    assert office.run("sync", "PLAN").code == 0
+    line, facts = told()
+    assert line.startswith("invitations: new: step 3 of 3, attendees go into the description")
+    assert (facts["step"], facts["standing"], facts["proved"], facts["canary"]) == (3, "none", None, None)
+    calendars.promised = Promise.SILENT
+    assert "not proved (`scheduling: silent`): sync refuses" in told()[0]
+    assert office.run(*CANARY).code == 0
+    line, facts = told()
+    assert re.fullmatch(
+        r"invitations: new: step 2 of 3, events are written with SCHEDULE-AGENT=CLIENT; "
+        r"proved by the canary of \d{4}-\d\d-\d\d \d\d:\d\d \w+ \(`scheduling: silent`\)",
+        line.strip(),
+    )
+    assert (facts["step"], facts["standing"], facts["canary"]["at"]) == (2, "proved", facts["proved"])
+    calendars.promised = Promise.OFF
+    line, facts = told()
+    assert (facts["step"], facts["standing"], facts["proved"]) == (1, "refuted", None), "it mailed"
+    assert "refuted by the canary of" in line

@@ -4,23 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from typing import BinaryIO
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.unit.wrap.kit import World
-from xdmigrate.contract import Accepted, Intent, Refused, Source, Stored, Target
+from xdmigrate.contract import Accepted, Features, Intent, Refused, Source, Stored, Target
 from xdmigrate.errors import FolderUnusable, XdmigrateError
-from xdmigrate.model import FlagChange, Folder, Item, Path, Role
+from xdmigrate.model import FlagChange, Folder, Head, Item, Kind, Path, Role
 from xdmigrate.testing.bodies import whole
 from xdmigrate.testing.conformance import Message
 from xdmigrate.testing.conformance.kit import item, mail, refs, write
 from xdmigrate.testing.memory import INBOX, Powers
 from xdmigrate.wrap import dry_source
-from xdmigrate.wrap.dry_run import DryRunTarget
+from xdmigrate.wrap.dry_run import LARGEST_HELD, DryRunTarget
 from xdmigrate.wrap.dry_source import DryRunSource
-from xdmigrate.wrap.forward import ForwardingSource
+from xdmigrate.wrap.forward import ForwardingSource, ForwardingTarget
 from xdmigrate.wrap.prediction import FolderPrediction, Prediction
 
 Seen = dict[Path, tuple[bool, list[tuple[int, frozenset[str]]]]]
@@ -143,6 +144,39 @@ def test_refusals_are_predicted() -> None:
     (head,) = dry.heads(folder)
     assert (head.size, set(head.flags), head.date) == (100, {"\\Seen"}, None)
     assert dry.prediction.folder(("ok",)) == FolderPrediction(items=1, octets=100, too_big=1)
+
+
+class Strict(ForwardingTarget):
+    """Takes only what the standards allow, so that a dry run looks into what is written."""
+
+    @property
+    def features(self) -> Features:
+        return replace(super().features, strict=True)
+
+
+class Unread:
+    """A body that says how large it is, and is not to be touched."""
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+
+    def chunks(self) -> Iterator[memoryview]:
+        raise AssertionError("it was read")
+
+    def spool(self) -> BinaryIO:
+        raise AssertionError("it was read")
+
+
+@pytest.mark.parametrize(("powers", "size"), [(Powers(), LARGEST_HELD + 1), (Powers(size_limit=100), 101)])
+@pytest.mark.parametrize("over", [None, Head(b"there", 1)])
+def test_what_is_too_big_to_be_held_is_not_read(powers: Powers, size: int, over: Head | None) -> None:
+    dry = DryRunTarget(Strict(World(powers).target()))
+    folder = dry.create_folder(("Work",), Kind.CALENDAR)
+    with dry.writer(folder, Intent(1, 1, size)) as writer:
+        writer.put(0, Item(Head(b"1", size), Unread(size), Kind.CALENDAR), over)
+        (told,) = writer.flush()
+    assert told == Refused(0, "too-big", f"larger than {size - 1} bytes")
+    assert dry.prediction.folder(("Work",)) == FolderPrediction(too_big=1)
 
 
 def test_folders_that_are_there_stay_what_they_are() -> None:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from xdmigrate.report.facts import PlanStatus
+    from xdmigrate.report.invitations import PromiseFacts
     from xdmigrate_state.database import Database
 
 WATCH_SECONDS = 2.0
@@ -39,6 +40,7 @@ def status(call: Call, plan: OptionalPlan = "", *, watch: WatchOption = False) -
 
 
 def _one(call: Call, plan: str, *, watch: bool) -> None:
+    from xdmigrate.cli import promising
     from xdmigrate.cli.progress import Watch, line
     from xdmigrate.report import text
     from xdmigrate.report.status import plan_status
@@ -51,10 +53,11 @@ def _one(call: Call, plan: str, *, watch: bool) -> None:
         def look() -> list[RenderableType]:
             now = time.time()
             found = pace.look(known.db.read(lambda c: plan_status(c, known.row.name, now)), now)
-            call.facts = found.to_json()
+            promises = promising.standing_of(known.db, known.row)
+            call.facts = _facts(found, promises)
             lines: list[RenderableType] = [text.status_table(found, place)]
             lines += [*text.attention_lines(found.mailboxes, place), *text.altered_lines(found)]
-            lines += text.left_lines(found)
+            lines += [*text.left_lines(found), *text.invitation_lines(promises, place)]
             return [*lines, text.cell(line(found, pace, now))] if watch else lines
 
         _show(call, look, watch=watch)
@@ -75,19 +78,27 @@ def _all(call: Call, *, watch: bool) -> None:
         call.note(f"state: {opened[0].url if home.url else home.folder}")
 
         def look() -> list[RenderableType]:
-            found = [status for db in opened for status in _plans_of(db)]
-            call.facts = {"plans": [status.to_json() for status in found]}
-            return [text.plans_table(found)]
+            found = [told for db in opened for told in _plans_of(db)]
+            call.facts = {"plans": [_facts(*told) for told in found]}
+            return [text.plans_table([status for status, _promises in found])]
 
         _show(call, look, watch=watch)
 
 
-def _plans_of(db: Database) -> list[PlanStatus]:
+def _facts(status: PlanStatus, promises: list[PromiseFacts]) -> dict[str, object]:
+    """As JSON tells it; nothing about invitations where no target may invite."""
+    told = [facts.to_json() for facts in promises]
+    return {**status.to_json(), **({"invitations": told} if told else {})}
+
+
+def _plans_of(db: Database) -> list[tuple[PlanStatus, list[PromiseFacts]]]:
+    from xdmigrate.cli import promising
     from xdmigrate.report.status import plan_status
     from xdmigrate_state import plans
 
     now = time.time()
-    return db.read(lambda c: [plan_status(c, row.name, now) for row in plans.every(c)])
+    found = db.read(lambda c: [(row, plan_status(c, row.name, now)) for row in plans.every(c)])
+    return [(status, promising.standing_of(db, row)) for row, status in found]
 
 
 def _show(call: Call, look: Callable[[], list[RenderableType]], *, watch: bool) -> None:

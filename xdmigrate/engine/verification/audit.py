@@ -15,7 +15,7 @@ from xdmigrate.engine.verification.decide import Links
 from xdmigrate.errors import ProtocolError
 from xdmigrate.formats.semantics import semantics
 from xdmigrate.model import Folder, Head, Kind
-from xdmigrate.report.verdicts import Detail, ItemState, Tally
+from xdmigrate.report.verdicts import KEPT_DETAILS, Detail, ItemState, Tally
 from xdmigrate_state import folders, ledger, places
 from xdmigrate_state.database import Database
 from xdmigrate_state.rows import Altered, FolderRow, MailboxRow
@@ -54,12 +54,18 @@ class Audit:
     depth: Depth
     altered: Altering
     kinds: frozenset[Kind] = frozenset(Kind)  # paths are unique only among folders of one kind
-    explained: int = 0  # changed items whose meaning was compared
+    explained: int = 0  # changed items that were read once more to say what differs; see `explain`
     tally: Tally = field(default_factory=Tally)
     unpaired: list[tuple[Half, Half | None, Links]] = field(default_factory=list)
     merged: list[tuple[Half, Half, Links]] = field(default_factory=list)  # a folder, and the items of it set aside
     others: list[Folder] = field(default_factory=list)  # of the target, to which nothing of the source goes
     random: random.Random = field(default_factory=random.Random)
+
+    def explain(self, items: int) -> int:
+        """How many of so many changed items more may be explained: no more than there are details kept of them."""
+        allowed = min(items, KEPT_DETAILS - self.explained)
+        self.explained += allowed
+        return allowed
 
     def sized(self, folder: Folder) -> bool:
         """Whether sizes tell items of this folder apart; else all that may be equal is read."""

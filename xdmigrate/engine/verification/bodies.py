@@ -12,9 +12,6 @@ from xdmigrate_state.rows import Altered
 
 INSPECTED_AT_ONCE = 500
 
-EXPLAINED = 20
-"""Changed items of a mailbox that are read once more to say what differs."""
-
 
 def different_bodies(
     audit: Audit, mine: Half, theirs: Half, pairs: Sequence[tuple[bytes, bytes]]

@@ -11,7 +11,7 @@ from typing import BinaryIO, cast
 from xdmigrate.contract import BUFFERED_BODY, Auditor
 from xdmigrate.engine.match import Look, pair_alike
 from xdmigrate.engine.verification.audit import Audit, Half, count, inspect, listing, rows
-from xdmigrate.engine.verification.bodies import EXPLAINED, INSPECTED_AT_ONCE, different_bodies, judge_changed
+from xdmigrate.engine.verification.bodies import INSPECTED_AT_ONCE, different_bodies, judge_changed
 from xdmigrate.engine.verification.decide import Links, excuse, found_altered, metadata_faults, pair_by_links
 from xdmigrate.engine.verification.objects import judge_objects
 from xdmigrate.formats.meaning import Meaning, difference, meaning
@@ -98,10 +98,9 @@ def judge_pairs(audit: Audit, mine: Half, theirs: Half, pairs: Sequence[tuple[by
 
 
 def _with_meaning(audit: Audit, mine: Folder, theirs: Folder, found: Altered, target: bytes) -> Altered:
-    """The finding with what differs in words: whether the copy still says the same. For the first few."""
-    if audit.explained >= EXPLAINED:
+    """The finding with what differs in words: whether the copy still says the same."""
+    if not audit.explain(1):
         return found
-    audit.explained += 1
     told = difference(_meaning(audit.source, mine, found.source_id), _meaning(audit.target, theirs, target))
     return replace(found, detail=f"{found.detail}; {told}")
 

@@ -9,11 +9,12 @@ from xdmigrate.formats.ical.expansion import occurrences
 from xdmigrate.formats.ical.faults import faults
 from xdmigrate.formats.ical.floating import marked
 from xdmigrate.formats.ical.lengths import stretched
-from xdmigrate.formats.ical.meaning import digest
 from xdmigrate.formats.ical.objects import split
 from xdmigrate.formats.ical.overview import Outline, outline
 from xdmigrate.formats.ical.people import readdressed, unscheduled, without_people
+from xdmigrate.formats.ical.simpler import simplified
 from xdmigrate.formats.ical.strict import storable
+from xdmigrate.formats.ical.verbatim import digest
 
 __all__ = [
     "Outline",
@@ -24,6 +25,7 @@ __all__ = [
     "occurrences",
     "outline",
     "readdressed",
+    "simplified",
     "split",
     "storable",
     "stretched",

@@ -13,7 +13,7 @@ from datetime import date, datetime
 from xdmigrate.formats.ical.addresses import PEOPLE
 from xdmigrate.formats.ical.lines import Line, encoded, escaped, made, text_of
 from xdmigrate.formats.ical.rules import rule
-from xdmigrate.formats.ical.times import FLOATING, moment, read
+from xdmigrate.formats.ical.times import FLOATING, moment, read, spelled
 from xdmigrate.formats.ical.zones import Zones
 from xdmigrate.formats.refusal import Unstorable
 
@@ -52,7 +52,7 @@ def corrected(line: Line, zones: Zones, supply: Callable[[str], None]) -> Line:
     """
     if encoded(line) and (line.name in _TEXTS or line.name.startswith("X-")):
         return made(f"{_CODING.sub('', line.text[: line.colon])}:{escaped(text_of(line))}")
-    line = _parameterised(_readable(line))
+    line = _parameterised(_spelled(_readable(line)))
     if line.name == "COMPLETED":
         return _in_utc(line, zones)
     if line.name in _MOMENTS | _STAMPS:
@@ -73,6 +73,17 @@ def _readable(line: Line) -> Line:
     if not known:
         raise Unstorable("bad-value", f"its {line.name} cannot be read, and would be lost")
     return line
+
+
+def _spelled(line: Line) -> Line:
+    if line.name not in _TIMES:
+        return line
+    values = ("/".join(map(spelled, each.split("/"))) for each in line.value.split(","))
+    return _with(line, ",".join(values)) if any(map(_is_misspelled, re.split("[,/]", line.value))) else line
+
+
+def _is_misspelled(value: str) -> bool:
+    return spelled(value) != value.strip()
 
 
 def _time(value: str) -> bool:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from xdmigrate.formats.ical.components import Component, calendars, objects, parsed
 from xdmigrate.formats.ical.lengths import length
-from xdmigrate.formats.ical.rules import rule
+from xdmigrate.formats.ical.rules import RULES, is_over
 from xdmigrate.formats.ical.times import moment, read
 from xdmigrate.formats.ical.zones import Zones
 from xdmigrate.formats.refusal import Unreadable
@@ -72,10 +72,9 @@ def _of_rules(component: Component, zones: Zones) -> Iterator[str]:
     start = component.first("DTSTART")
     begun = moment(start, zones) if start is not None else None
     for line in component.lines():
-        if line.name not in ("RRULE", "EXRULE"):
+        if line.name not in RULES:
             continue
-        parts = dict(part.split("=", 1) for part in rule(line.value, begun).split(";") if "=" in part)
         if "RSCALE=" in line.value.upper():
             yield "a rule that names its calendar (RSCALE)"
-        if begun is not None and parts.get("UNTIL", "9") < str(begun):
+        if is_over(line.value, begun):
             yield "a rule that ends before it starts"

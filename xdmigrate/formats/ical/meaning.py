@@ -20,6 +20,7 @@ from xdmigrate.formats.ical.components import Component, calendars, objects, par
 from xdmigrate.formats.ical.lengths import length
 from xdmigrate.formats.ical.lines import Line, unescaped
 from xdmigrate.formats.ical.properties import BUSY, PARTS, said
+from xdmigrate.formats.ical.rules import RULES, is_over
 from xdmigrate.formats.ical.times import Moment, ended, moment, told
 from xdmigrate.formats.ical.zones import Zones, behaviour
 
@@ -99,8 +100,8 @@ def _fields(component: Component, zones: Zones) -> Iterator[tuple[str, str]]:
             yield each.name, json.dumps(list(_inside(each, zones)))
 
 
-def _recurs(component: Component) -> bool:
-    return any(line.name in ("RRULE", "EXRULE") for line in component.lines())
+def _recurs(component: Component, begun: Moment) -> bool:
+    return any(line.name in RULES and not is_over(line.value, begun) for line in component.lines())
 
 
 def _times(component: Component, zones: Zones, begun: Moment | None) -> Iterator[tuple[str, str]]:
@@ -114,7 +115,7 @@ def _times(component: Component, zones: Zones, begun: Moment | None) -> Iterator
         yield "END", told(end, zones)
     elif duration is not None:
         yield from said(duration, zones, None)
-    if begun and begun.zone and _recurs(component):
+    if begun and begun.zone and _recurs(component, begun):
         yield "ZONE", behaviour(begun.zone, begun.when.year)
 
 

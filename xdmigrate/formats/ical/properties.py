@@ -17,7 +17,7 @@ from urllib.parse import unquote_to_bytes
 
 from xdmigrate.formats.ical.addresses import PEOPLE, address
 from xdmigrate.formats.ical.lines import Line, listed, text_of, unescaped
-from xdmigrate.formats.ical.rules import rule
+from xdmigrate.formats.ical.rules import RULES, is_over, rule
 from xdmigrate.formats.ical.times import Moment, listed_moment, period, read, spanned, told
 from xdmigrate.formats.ical.zones import Zones
 
@@ -40,7 +40,7 @@ Not the ones that every system writes anew: PRODID, VERSION, METHOD, SEQUENCE, D
 PARTS = frozenset({"VALARM", "AVAILABLE", "PARTICIPANT", "VLOCATION", "VRESOURCE"})
 """Components inside of an object's own (RFC 5545, 7953, 9073)."""
 
-_DEFAULTS = frozenset(
+DEFAULTS = frozenset(
     {("TRANSP", "OPAQUE"), ("CLASS", "PUBLIC"), ("STATUS", "CONFIRMED"), ("PRIORITY", "0"), ("PERCENT-COMPLETE", "0")}
 )
 _NEEDED = PEOPLE | {
@@ -76,8 +76,8 @@ def said(line: Line, zones: Zones, start: Moment | None, usual: timedelta | None
         yield "?", line.text
     elif silent(line) or name not in NAMES:
         return
-    elif name in ("RRULE", "EXRULE"):
-        yield name, rule(line.value, start)
+    elif name in RULES:
+        yield from () if is_over(line.value, start) else [(name, rule(line.value, start))]
     elif name in _LISTS:
         yield from ((name, each) for each in _moments(line, zones, start, usual if name == "RDATE" else None))
     elif name in _READERS:
@@ -91,7 +91,7 @@ def _text(line: Line) -> Said:
     value = text_of(line).strip()
     if line.name in _CODES:
         value = value.upper()
-    if value and (line.name, value) not in _DEFAULTS:
+    if value and (line.name, value) not in DEFAULTS:
         yield line.name, value
     linked = line.parameter("ALTREP")
     if linked:

@@ -6,6 +6,7 @@ from datetime import date, datetime
 
 from xdmigrate.formats.ical.times import Moment, unreadable
 
+RULES = frozenset({"RRULE", "EXRULE"})
 _DEFAULTS = {"INTERVAL": ["1"], "WKST": ["MO"], "RSCALE": ["GREGORIAN"], "SKIP": ["OMIT"]}
 
 
@@ -25,6 +26,14 @@ def rule(value: str, start: Moment | None) -> str:
     if not _week_matters(said):
         meant.pop("WKST", None)
     return ";".join(f"{name}={','.join(values)}" for name, values in sorted(meant.items()))
+
+
+def is_over(value: str, start: Moment | None) -> bool:
+    """Whether the rule ends before its series starts, so that it adds nothing to the start (section 3.8.5.3)."""
+    if start is None or "UNTIL" not in value.upper():
+        return False
+    parts = dict(part.partition("=")[::2] for part in rule(value, start).split(";"))
+    return parts.get("UNTIL", "9") < str(start)
 
 
 def _many(values: object) -> list[object]:

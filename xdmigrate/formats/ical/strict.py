@@ -16,7 +16,7 @@ from functools import lru_cache
 from xdmigrate.formats.ical.components import Component, calendars, objects, parsed
 from xdmigrate.formats.ical.corrections import corrected, onset
 from xdmigrate.formats.ical.lengths import plain
-from xdmigrate.formats.ical.lines import Line, folded
+from xdmigrate.formats.ical.lines import Line, folded, line_end, made
 from xdmigrate.formats.ical.meaning import MADE, Facts, component_facts, hashed
 from xdmigrate.formats.ical.properties import silent
 from xdmigrate.formats.ical.times import read
@@ -34,10 +34,14 @@ _OF_1_0 = frozenset({"AALARM", "DALARM", "MALARM", "PALARM", "RNUM"})
 _HEAD = frozenset({"VERSION", "PRODID", "METHOD", ""})
 _UNZONED = frozenset({"TZID", "COMMENT", ""})
 _CLEAN = re.compile(rb"[^\x00-\x20\x7f][^\x00-\x08\x0a-\x1f\x7f]*\r\n(?:[ \t][^\x00-\x08\x0a-\x1f\x7f]*\r\n)*")
+_CONTROL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _STAMPS = frozenset({"DTSTAMP", "CREATED", "LAST-MODIFIED"})
 _STAMP = re.compile(r"\d{8}T\d{6}Z")
 _TIME = re.compile(r"\d{8}T\d{6}Z?")
 _NEVER = "19700101T000000Z"
+
+OPAQUE = frozenset({"bad-value", "unknown-timezone"})
+"""Refusals of single values: some stores keep the rest of such an object, and the value as it stands."""
 
 Correct = Callable[[Line], Line]
 
@@ -46,8 +50,38 @@ def storable(data: bytes, seed: bytes = b"") -> bytes:
     """The object as a strict server stores it; of one that is fit already, the same octets.
 
     An object without a UID gets one made of `seed`, or of what it says. Raises Unreadable, and Unstorable for what no
-    change could make fit.
+    change could make fit; with the object as it is where nothing is wrong but values.
     """
+    try:
+        return _fit(data, seed)
+    except Unstorable as error:
+        if error.reason not in OPAQUE or not _is_plain_text(data):
+            raise
+        raise Unstorable(error.reason, str(error), _identified(data, seed)) from error
+
+
+def _is_plain_text(data: bytes) -> bool:
+    """Whether these octets are UTF-8 without a mark and control characters: what may be sent as it is."""
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return _CONTROL.search(data) is None and data[:1] == b"B"
+
+
+def _identified(data: bytes, seed: bytes) -> bytes:
+    """The object with a UID: the same octets, or a line more."""
+    root = parsed(data)
+    (calendar,) = (each for each in calendars(root) if any(objects(each)))
+    first, *_ = found = list(objects(calendar))
+    if first.value("UID"):
+        return data
+    text = f"UID:{_made(found, Zones(calendar), seed)}"
+    first.entries.insert(0, made(text, folded(text, line_end(data))))
+    return b"".join(root.raw())
+
+
+def _fit(data: bytes, seed: bytes) -> bytes:
     calendar = _only([each for each in calendars(parsed(data)) if any(objects(each))])
     found = list(objects(calendar))
     _check(calendar, found)

@@ -5,6 +5,7 @@ Three kinds of moments stay distinct: dates, floating times, and instants. What 
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, tzinfo
 
@@ -12,6 +13,9 @@ from xdmigrate.formats.ical.lines import Line
 from xdmigrate.formats.ical.zones import Zones
 
 Value = date | datetime | timedelta
+
+_EARLY = re.compile(r"([+-]?)PT(?:(\d{1,9})W)?(?:(\d{1,9})D)?((?:\d{1,9}[HMS]){0,3})", re.IGNORECASE)
+_DATE_IN_UTC = re.compile(r"\d{8}Z", re.IGNORECASE)
 
 POINT = "X-XDMIGRATE-LENGTH"
 """The parameter of a DTEND that stands in for none; its value is 0."""
@@ -56,7 +60,7 @@ class Moment:
 
     def later(self, duration: str) -> Moment | None:
         """This much later: days and weeks are nominal, the rest is exact (section 3.3.6)."""
-        days, _, exact = duration.strip().upper().partition("T")
+        days, _, exact = spelled(duration).upper().partition("T")
         sign = "-" if days.startswith("-") else ""
         first, then = read(days), read(f"{sign}PT{exact}") if exact else timedelta()
         if not isinstance(first, timedelta) or not isinstance(then, timedelta):
@@ -75,12 +79,27 @@ class Moment:
         return Moment(when, self.lost) if _in_reach(when) else None
 
 
+def spelled(value: str) -> str:
+    """The value as the standard spells it, where no more than a letter stands at the wrong place.
+
+    That is a duration whose T comes before its weeks or days (`PT1W`), and a date with the Z of a time.
+    """
+    value = value.strip()
+    if _DATE_IN_UTC.fullmatch(value):
+        return value[:-1]
+    early = _EARLY.fullmatch(value)
+    if early is None or not (early[2] or early[3]):
+        return value
+    days = 7 * int(early[2] or 0) + int(early[3] or 0)
+    return f"{early[1]}P{days}D" + (f"T{early[4].upper()}" if early[4] else "")
+
+
 def read(value: str) -> Value | None:
     """What this value says, or None if it is neither moment nor duration."""
     from icalendar.prop import vDDDTypes
 
     try:
-        found = vDDDTypes.from_ical(value.strip())  # type: ignore[no-untyped-call]
+        found = vDDDTypes.from_ical(spelled(value))  # type: ignore[no-untyped-call]
     except (ValueError, TypeError, OverflowError):
         return None
     if isinstance(found, date):

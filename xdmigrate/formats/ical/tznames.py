@@ -1,4 +1,4 @@
-"""Which IANA time zone a TZID means by its name alone: IANA, Windows, display names, paths, offsets.
+"""Which IANA time zone a TZID means by its name alone: IANA, Windows, Notes, display names, paths, offsets.
 
 A name is believed only if everything in it agrees; what is not known has no zone, and is never guessed.
 """
@@ -44,9 +44,13 @@ def _windows() -> dict[str, str]:
     return {name.lower(): zone for name, zone in WINDOWS_TO_OLSON.items()}
 
 
+_NOTES = {"western/central europe": "Europe/Berlin", "western/central europe standard time": "Europe/Berlin"}
+"""HCL Notes joins two names of Windows, whose zones keep one time."""
+
+
 def _exact(tzid: str) -> str:
     name = tzid.lower()
-    return _iana().get(name) or _windows().get(name, "")
+    return _iana().get(name) or _windows().get(name) or _NOTES.get(name, "")
 
 
 def _path(tzid: str) -> str:

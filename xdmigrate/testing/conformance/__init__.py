@@ -8,11 +8,12 @@ suite for events, tasks and contacts.
 
 import pytest
 
-for _module in ("changing", "folders", "kit", "objects", "reading", "sessions", "sharing", "writing"):
+for _module in ("changing", "folders", "inviting", "kit", "objects", "reading", "sessions", "sharing", "writing"):
     pytest.register_assert_rewrite(f"{__name__}.{_module}")
 
 from xdmigrate.testing.conformance.changing import ChangingCases  # noqa: E402 -- its asserts are rewritten
 from xdmigrate.testing.conformance.folders import FolderCases  # noqa: E402
+from xdmigrate.testing.conformance.inviting import InvitingCases  # noqa: E402
 from xdmigrate.testing.conformance.objects import ObjectCases  # noqa: E402
 from xdmigrate.testing.conformance.profile import Message, Profile  # noqa: E402
 from xdmigrate.testing.conformance.reading import ReadingCases  # noqa: E402
@@ -27,5 +28,5 @@ class ConnectorConformance(SessionCases, FolderCases, ReadingCases, WritingCases
     """All cases of the suite; see the module's docstring for what a subclass gives."""
 
 
-class ObjectConformance(ObjectCases):
+class ObjectConformance(ObjectCases, InvitingCases):
     """The cases for a store of events, tasks or contacts; the profile's `kind` says of which."""

@@ -49,7 +49,8 @@ class Profile:
     made: Callable[[Kind, str, str], bytes] = (
         made  # an object of that kind with a UID and a text, as the store takes it
     )
-    colleague: str = ""  # whom rights on a folder can be given; empty: nobody is known
+    colleague: str = ""  # whom rights on a folder can be given, and who is invited; empty: nobody is known
+    sent: Callable[[], int] | None = None  # how many mails about events the store has sent so far
     deliver: Callable[[Path, Message], None] | None = None  # put an item into a folder that exists
     renumber: Callable[[Path], None] | None = None  # change the folder's validity and all its ids
     expire: Callable[[], None] | None = None  # forget every cursor given out

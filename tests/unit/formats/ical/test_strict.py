@@ -168,7 +168,7 @@ def test_what_cannot_be_stored_says_why(reason: str) -> None:
     [
         *("EXDATE:soon", "RDATE:20240101T100000Z,x", "EXDATE;VALUE=PERIOD:20240101T100000Z/x", "RECURRENCE-ID:"),
         *(
-            "DURATION:PT1W",
+            "DURATION:an hour",
             "EXRULE:FREQ=DAILY;COUNT",
             "RDATE;VALUE=PERIOD:20240101/20240102",
             "BEGIN:VALARM\r\nTRIGGER:now\r\nEND:VALARM",

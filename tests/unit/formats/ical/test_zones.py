@@ -34,6 +34,7 @@ def berlin() -> Custom:
         ("europe/berlin", "Europe/Berlin"),
         ('"Europe/Berlin"', "Europe/Berlin"),
         ("W. Europe Standard Time", "Europe/Berlin"),
+        ("Western/Central Europe", "Europe/Berlin"),
         ("/freeassociation.sourceforge.net/Tzfile/America/Argentina/Buenos_Aires", "America/Argentina/Buenos_Aires"),
         ("/Europe/Stockholm", "Europe/Stockholm"),
         ("tzone://Microsoft/Utc", "UTC"),

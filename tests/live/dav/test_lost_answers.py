@@ -1,0 +1,110 @@
+"""A server keeps an item and the answer is lost, and perhaps what is asked next as well: nothing is lost, or twice."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.connectors.dav.scripted import card, event, todo
+from tests.live.cutting import CuttingProxy
+from tests.live.dav.chain import SERVICES, USER, Service
+from tests.live.project import Project, closed
+
+pytestmark = pytest.mark.live
+
+ITEMS = {
+    "calendar.ics": [event(f"e{number}", f"Number {number}") for number in range(12)],
+    "tasks.ics": [todo(f"t{number}") for number in range(3)],
+    "people.vcf": [card(f"c{number}", f"Person {number}") for number in range(6)],
+}
+COUNT = sum(map(len, ITEMS.values()))
+
+_KEPT = re.compile(rb"HTTP/1\.[01] 20[0-9] ")
+
+
+class Deaf:
+    """Loses one of `every` answers to items that were kept, and `more` answers after it, whatever they are about."""
+
+    def __init__(self, every: int, more: int) -> None:
+        self.puts = 0
+        self.kept = 0
+        self.lost = 0
+        self._every, self._more = every, more
+        self._open = 0  # items that are sent, and not answered yet
+        self._left = 0  # answers that are still to be lost
+
+    def __call__(self, data: bytes, to_server: bool) -> int | None:
+        if to_server:
+            is_put = data.startswith(b"PUT ")
+            self.puts, self._open = self.puts + is_put, self._open + is_put
+            return None
+        if self._left:
+            self._left -= 1
+            return 0
+        if not self._open or not _KEPT.match(data):
+            return None
+        self._open, self.kept = self._open - 1, self.kept + 1
+        if self.kept % self._every:
+            return None
+        self.lost, self._left = self.lost + 1, self._more
+        return 0
+
+
+OTHERS = ("Xandikos", "Cyrus", "SOGo")
+
+
+@pytest.fixture(params=["Radicale", *(pytest.param(each, marks=pytest.mark.full) for each in OTHERS)])
+def target(request: pytest.FixtureRequest) -> Iterator[Service]:
+    """An account of each server, with its sending of invitations switched off."""
+    missing, start = SERVICES[request.param]
+    if missing():
+        pytest.skip(missing())
+    with ExitStack() as running:
+        yield start(running)
+
+
+def filled(folder: Path) -> Path:
+    """The items as plain files."""
+    for name, items in ITEMS.items():
+        stem, _, ending = name.partition(".")
+        (folder / stem).mkdir(parents=True)
+        for number, data in enumerate(items):
+            (folder / stem / f"{number}.{ending}").write_bytes(data)
+    return folder
+
+
+def there(target: Service) -> dict[str, str]:
+    """The items of the account with their ETags."""
+    deep = max(home.count("/") for home in target.homes) + 1
+    return {path: version for path, version in target.versions().items() if path.count("/") > deep and path[-1] != "/"}
+
+
+@pytest.mark.parametrize(("every", "more"), [(3, 0), pytest.param(10, 6, marks=pytest.mark.full)])
+def test_an_item_that_is_kept_and_whose_answer_is_lost(tmp_path: Path, target: Service, every: int, more: int) -> None:
+    """Without the answer alone it is looked at once more; without that, too, the whole range is settled."""
+    deaf, url = Deaf(every, more), httpx.URL(target.server.url)
+    old = {"connector": "files", "path": str(filled(tmp_path / "old"))}
+    with CuttingProxy(url.port or 80, deaf) as proxy:
+        new = target.endpoint(tmp_path) | {"url": str(url.copy_with(port=proxy.port))}
+        project = Project(tmp_path / "job", old, new, [USER])
+        done = project.run("sync")
+        written = there(target)
+        sent = deaf.puts
+        again = project.run("sync")
+    assert deaf.lost == COUNT // every
+    assert sent == len(written) == COUNT, "what was kept is not sent again"
+    for answer in (done, again):
+        assert (answer.exit, answer.facts["errors"]) == (0, []), answer.err
+        totals = answer.facts["totals"].values()
+        assert all(closed(counts) for counts in totals)
+        assert sum(counts["copied"] + counts["present"] for counts in totals) == COUNT
+    assert (deaf.puts, there(target)) == (sent, written), "a second run writes nothing"
+    if more:
+        project.plan["endpoints"]["new"] = target.endpoint(tmp_path)
+        project.save()
+        assert project.run("verify", "--full").facts["verdict"] == "pass"
