@@ -70,7 +70,9 @@ def reconcile(work: Work) -> Iterator[None]:
     work.tell("settle", items=sum(len(intent.refs) for intent in left_open))
     shown = {folder.path: folder for folder in work.there()}
     sources = {folder.path: folder for folder in work.here() if folder.selectable}
-    for unexplained in _by_place(work, left_open, shown):
+    found = _by_place(work, left_open, shown)
+    settle(work, [unexplained.target for unexplained in found if unexplained.target is not None])
+    for unexplained in found:
         _explain(work, unexplained, sources)
         yield
 
@@ -110,28 +112,35 @@ def _formers(work: Work, intent: IntentRow, row: FolderRow) -> dict[bytes, ItemR
     return {ref: known[old] for ref, old in pairs if old in known}
 
 
-def settle(work: Work, folder: Folder) -> Folder:
-    """Look until the folder's next id and count are unchanged over two looks; of kinds that change, its token, too.
+def settle(work: Work, targets: Sequence[Folder]) -> None:
+    """Look until each of these folders stands still, all of them together: four lanes leave as many behind.
 
     Raises SettleTimeout.
     """
-    wait, waited, look = work.context.settle_seconds, 0.0, work.target.status(folder)
-    while waited < LONGEST_SETTLE:
+    wait, waited = work.context.settle_seconds, 0.0
+    moving = [work.target.status(folder) for folder in targets]
+    while moving:
+        if waited >= LONGEST_SETTLE:
+            raise _never_still(work, moving[0])
         work.context.clock.sleep(wait)
-        waited, again = waited + wait, work.target.status(folder)
-        if (again.next_id, again.count) == (look.next_id, look.count) and _same_state(look, again):
-            return again
-        wait, look = wait * 2, again
-    raise SettleTimeout(
-        f"{work.mailbox.target}: the target folder keeps changing, so unfinished writes cannot be told from new mail",
+        looks = [(before, work.target.status(before)) for before in moving]
+        moving = [now for before, now in looks if not _stands_still(before, now)]
+        wait, waited = wait * 2, waited + wait
+
+
+def _stands_still(before: Folder, now: Folder) -> bool:
+    """Whether next id and count are unchanged; of kinds that change, the token, too: of messages, flags may change."""
+    same = (now.next_id, now.count) == (before.next_id, before.count)
+    return same and (now.kind is Kind.MAIL or now.state == before.state)
+
+
+def _never_still(work: Work, folder: Folder) -> SettleTimeout:
+    name, mailbox = "/".join(folder.path), work.mailbox.target
+    return SettleTimeout(
+        f"{mailbox}: the target folder '{name}' keeps changing, so unfinished writes cannot be told from new mail",
         remedy="hold the mail flow into this mailbox for a minute and run again",
-        mailbox=work.mailbox.target,
+        mailbox=mailbox,
     )
-
-
-def _same_state(look: Folder, again: Folder) -> bool:
-    """Messages do not change: their flags may."""
-    return again.kind is Kind.MAIL or again.state == look.state
 
 
 def _explain(work: Work, unexplained: Unexplained, sources: dict[Path, Folder]) -> None:
@@ -140,7 +149,7 @@ def _explain(work: Work, unexplained: Unexplained, sources: dict[Path, Folder]) 
     ranges = unexplained.ranges
     if unexplained.target is not None:
         floor = min(open_range.intent.floor for open_range in ranges)
-        unexplained.gained = unclaimed(work, unexplained.place, settle(work, unexplained.target), floor)
+        unexplained.gained = unclaimed(work, unexplained.place, unexplained.target, floor)
         sizes = {_sent_size(open_range, ref) for open_range in ranges for ref in open_range.waiting}
         alike = [ref for ref, head in unexplained.gained.items() if head.size in sizes]
         free = dict(prints(work.target, unexplained.target, alike))
