@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
+from functools import cache
 
-from sqlalchemy import Connection, case, func, select, update
+from sqlalchemy import BigInteger, Connection, Update, bindparam, case, func, select, update
 
 from xdmigrate.model import Outcome
 from xdmigrate_state.rows import Counts, FolderKey
@@ -34,9 +35,9 @@ class Difference:
 
     def apply(self, c: Connection, to: FolderKey) -> None:
         """Change the folder's counters."""
-        changed = {name: folder.c[name] + by for name, by in self._by.items() if by}
+        changed = {name: by for name, by in self._by.items() if by}
         if changed:
-            c.execute(update(folder).where(folder.c.id == to.id).values(changed))
+            c.execute(_plus(tuple(changed)), {"this": to.id} | {f"by_{name}": by for name, by in changed.items()})
 
     def _count(self, rows: Iterable[Weight], sign: int) -> None:
         kinds: Counter[tuple[int, bool]] = Counter()
@@ -50,6 +51,12 @@ class Difference:
             self._by["gone"] += sign * count * gone
         self._by["octets"] += sign * octets.total()
         self._by["octets_pending"] += sign * octets[_PENDING]
+
+
+@cache
+def _plus(names: tuple[str, ...]) -> Update:
+    more = {name: folder.c[name] + bindparam(f"by_{name}", type_=BigInteger) for name in names}
+    return update(folder).where(folder.c.id == bindparam("this")).values(more)
 
 
 def recount(c: Connection, folder_id: int) -> Counts:

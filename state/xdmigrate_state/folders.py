@@ -12,14 +12,15 @@ from xdmigrate_state.rows import Counts, FolderRow
 from xdmigrate_state.tables import COUNTERS, folder
 
 _ONE = select(folder).where(folder.c.id == bindparam("folder"))
+_ALL = select(folder).where(folder.c.mailbox_id == bindparam("mailbox")).order_by(folder.c.id)
+_LIVE = _ALL.where(folder.c.superseded.is_(False))
+_ADD = insert(folder).returning(folder.c.id)
+_SET = update(folder).where(folder.c.id == bindparam("this"))
 
 
 def of_mailbox(c: Connection, mailbox_id: int, *, live: bool = True) -> list[FolderRow]:
     """The folders of a mailbox, by id; with `live`, only those that are not superseded."""
-    wanted = select(folder).where(folder.c.mailbox_id == mailbox_id).order_by(folder.c.id)
-    if live:
-        wanted = wanted.where(folder.c.superseded.is_(False))
-    return [_folder(row) for row in c.execute(wanted)]
+    return [_folder(row) for row in c.execute(_LIVE if live else _ALL, {"mailbox": mailbox_id})]
 
 
 def of_place(c: Connection, place_id: int) -> list[FolderRow]:
@@ -56,7 +57,7 @@ def add(  # noqa: PLR0917 - a row's columns
         "validity": validity,
         "next_id": next_id,
     }
-    return get(c, c.execute(insert(folder).values(values).returning(folder.c.id)).scalar_one())
+    return get(c, c.execute(_ADD, values).scalar_one())
 
 
 def set_source(
@@ -102,7 +103,7 @@ def supersede(c: Connection, folder_id: int) -> None:
 
 
 def _set(c: Connection, folder_id: int, **values: Any) -> None:
-    c.execute(update(folder).where(folder.c.id == folder_id).values(values))
+    c.execute(_SET, {"this": folder_id, **values})
 
 
 def _folder(row: Row[*tuple[Any, ...]]) -> FolderRow:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, bindparam, func, select
+from sqlalchemy import Connection, Integer, Row, Select, bindparam, func, select
 
 from xdmigrate.model import Outcome
 from xdmigrate_state import words
-from xdmigrate_state.ledger_rows import CHUNK, within
+from xdmigrate_state.ledger_rows import CHUNK, WITHIN, key, within
 from xdmigrate_state.packing import batched, flags_set
 from xdmigrate_state.rows import FolderKey, ItemRow
 from xdmigrate_state.tables import item
@@ -29,13 +30,15 @@ _CLAIMS = (
     .where(item.c.target_id >= bindparam("floor"))
     .order_by(item.c.target_id)
 )
+_SCAN = select(item).where(*WITHIN, item.c.source_id > bindparam("after")).order_by(item.c.source_id)
+_SCAN = _SCAN.limit(bindparam("limit", type_=Integer))
+_BY_REFS = select(item).where(*WITHIN, item.c.source_id.in_(bindparam("refs", expanding=True)))
 _UNCOPIED = (item.c.outcome == int(Outcome.PENDING)) & item.c.target_id.is_(None)
 
 
 def scan(c: Connection, folder: FolderKey, after: bytes = b"", limit: int = 5000) -> list[ItemRow]:
     """The next rows of a folder, ascending by source id."""
-    wanted = select(item).where(within(folder), item.c.source_id > after)
-    return _items(c, wanted.order_by(item.c.source_id).limit(limit))
+    return _items(c, _SCAN, {**key(folder), "after": after, "limit": limit})
 
 
 def pending(
@@ -48,13 +51,19 @@ def pending(
     after: bytes | None = None,
 ) -> list[ItemRow]:
     """Rows without an outcome: descending by source id with `newest`, else ascending; strictly between the bounds."""
-    wanted = select(item).where(within(folder), item.c.outcome == int(Outcome.PENDING))
-    if before is not None:
-        wanted = wanted.where(item.c.source_id < before)
-    if after is not None:
-        wanted = wanted.where(item.c.source_id > after)
+    wanted = _pending(newest=newest, below=before is not None, above=after is not None)
+    return _items(c, wanted, {**key(folder), "limit": limit, "before": before, "after": after})
+
+
+@cache
+def _pending(*, newest: bool, below: bool, above: bool) -> Select[*tuple[Any, ...]]:
+    wanted = select(item).where(*WITHIN, item.c.outcome == int(Outcome.PENDING))
+    if below:
+        wanted = wanted.where(item.c.source_id < bindparam("before"))
+    if above:
+        wanted = wanted.where(item.c.source_id > bindparam("after"))
     order = item.c.source_id.desc() if newest else item.c.source_id
-    return _items(c, wanted.order_by(order).limit(limit))
+    return wanted.order_by(order).limit(bindparam("limit", type_=Integer))
 
 
 def pending_sizes(c: Connection, folder: FolderKey) -> Counter[int]:
@@ -67,7 +76,7 @@ def by_refs(c: Connection, folder: FolderKey, refs: Iterable[bytes]) -> dict[byt
     """The rows of these source ids; those that are not in the ledger are left out."""
     found: dict[bytes, ItemRow] = {}
     for chunk in batched(refs, CHUNK):
-        for row in _items(c, select(item).where(within(folder), item.c.source_id.in_(chunk))):
+        for row in _items(c, _BY_REFS, {**key(folder), "refs": chunk}):
             found[row.source_id] = row
     return found
 
@@ -117,8 +126,8 @@ def gone_by_size(c: Connection, folder: FolderKey, sizes: Collection[int] | None
     return sorted(found, key=lambda row: row.source_id)
 
 
-def _items(c: Connection, wanted: Select[*tuple[Any, ...]]) -> list[ItemRow]:
-    rows: Sequence[Row[*tuple[Any, ...]]] = c.execute(wanted).all()
+def _items(c: Connection, wanted: Select[*tuple[Any, ...]], given: dict[str, Any] | None = None) -> list[ItemRow]:
+    rows: Sequence[Row[*tuple[Any, ...]]] = c.execute(wanted, given or {}).all()
     texts = words.texts(c, {number for row in rows for number in (row[9], row[11]) if number is not None})
     flags = {row[9]: flags_set(texts[row[9]]) for row in rows if row[9] is not None}
     return [

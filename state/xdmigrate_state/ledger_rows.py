@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from functools import cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, bindparam, delete, insert, select, update
 
@@ -38,6 +38,9 @@ Change = tuple[Held, Held]
 """A row as it was and as it shall be, under the same source id."""
 
 _HELD = [item.c[name] for name in Held._fields]
+WITHIN = (item.c.account_id == bindparam("account"), item.c.folder_id == bindparam("folder"))
+"""As `within`, with the parameters that `key` gives: such a statement is built and compiled once."""
+_LOAD = select(*_HELD).where(*WITHIN, item.c.source_id.in_(bindparam("refs", expanding=True)))
 
 
 def within(folder: FolderKey) -> ColumnElement[bool]:
@@ -45,11 +48,16 @@ def within(folder: FolderKey) -> ColumnElement[bool]:
     return (item.c.account_id == folder.account_id) & (item.c.folder_id == folder.id)
 
 
+def key(folder: FolderKey) -> dict[str, Any]:
+    """The parameters of WITHIN."""
+    return {"account": folder.account_id, "folder": folder.id}
+
+
 def load(c: Connection, folder: FolderKey, refs: Iterable[bytes]) -> dict[bytes, Held]:
     """The rows of these source ids; those that are not in the ledger are left out."""
     held = {}
     for chunk in batched(refs, CHUNK):
-        for row in c.execute(select(*_HELD).where(within(folder), item.c.source_id.in_(chunk))):
+        for row in c.execute(_LOAD, {**key(folder), "refs": chunk}):
             held[row[0]] = Held._make(row)
     return held
 

@@ -16,19 +16,27 @@ _COLUMNS = [column for column in place.c if column is not place.c.baseline_ids] 
 
 _MINE = place.c.id == bindparam("place")
 _ONE = select(*_COLUMNS).where(_MINE)
+_ADD = insert(place).returning(place.c.id)
+_SET = update(place).where(place.c.id == bindparam("this"))
+_FIND = (
+    select(*_COLUMNS)
+    .where(
+        place.c.account_id == bindparam("account"),
+        place.c.kind == bindparam("of_kind"),
+        place.c.path == bindparam("at_path"),
+        place.c.validity == bindparam("under"),
+        place.c.superseded.is_(False),
+    )
+    .order_by(place.c.id.desc())
+    .limit(1)
+)
 _ADVANCE = update(place).where(_MINE, place.c.next_id < bindparam("beyond")).values(next_id=bindparam("beyond"))
 
 
 def find(c: Connection, account_id: int, path: Path, validity: int, *, kind: str) -> PlaceRow | None:
     """The place of this kind at this path under this validity, unless it was superseded."""
-    wanted = select(*_COLUMNS).where(
-        place.c.account_id == account_id,
-        place.c.kind == kind,
-        place.c.path == path_text(path),
-        place.c.validity == validity,
-        place.c.superseded.is_(False),
-    )
-    row = c.execute(wanted.order_by(place.c.id.desc()).limit(1)).one_or_none()
+    wanted = {"account": account_id, "of_kind": kind, "at_path": path_text(path), "under": validity}
+    row = c.execute(_FIND, wanted).one_or_none()
     return None if row is None else _place(row)
 
 
@@ -76,7 +84,7 @@ def add(  # noqa: PLR0917 - a row's columns
         "next_id": baseline_next,
         "created": created,
     }
-    return get(c, c.execute(insert(place).values(values).returning(place.c.id)).scalar_one())
+    return get(c, c.execute(_ADD, values).scalar_one())
 
 
 def baseline(c: Connection, place_id: int) -> frozenset[bytes]:
@@ -111,7 +119,7 @@ def rename(c: Connection, place_id: int, path: Path) -> None:
 
 
 def _set(c: Connection, place_id: int, **values: Any) -> None:
-    c.execute(update(place).where(place.c.id == place_id).values(values))
+    c.execute(_SET, {"this": place_id, **values})
 
 
 def _place(row: Row[*tuple[Any, ...]]) -> PlaceRow:

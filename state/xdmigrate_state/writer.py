@@ -106,8 +106,10 @@ class GroupWriter:
 
     def _group(self, c: Connection, group: list[_Unit]) -> None:
         """Run the unit in `group` and those that wait behind it, and commit them together."""
-        with c.begin():
-            self._attempt(c, group[0])
+        with c.begin() as transaction:
+            if not self._alone(group[0], c):
+                transaction.rollback()
+                return
             for unit in self._more(time.monotonic() + GROUP_SECONDS):
                 group.append(unit)
                 self._attempt(c, unit)
@@ -122,6 +124,16 @@ class GroupWriter:
                 self._queue.put(None)
                 return
             yield unit
+
+    def _alone(self, unit: _Unit, c: Connection) -> bool:
+        """Run the first unit of a group: until others follow, what undoes it can undo everything. False: it failed."""
+        try:
+            unit.result = unit.work(c)
+        except BaseException as error:
+            if faults.whole_group(error):
+                raise
+            unit.error = error
+        return unit.error is None
 
     def _attempt(self, c: Connection, unit: _Unit) -> None:
         """Run one unit; its error undoes only itself, unless the storage failed under all of them."""
