@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from sqlalchemy import Connection, delete, func, select
+from sqlalchemy import Connection, bindparam, delete, func, select
 
 from xdmigrate_state import dialects
 from xdmigrate_state.packing import batched
@@ -12,6 +12,17 @@ from xdmigrate_state.rows import DoubtRow
 from xdmigrate_state.tables import doubt, folder
 
 _CHUNK = 900
+
+_OF_MAILBOX = (
+    select(doubt)
+    .join(folder, folder.c.id == doubt.c.folder_id)
+    .where(folder.c.mailbox_id == bindparam("mailbox"))
+    .order_by(doubt.c.folder_id, doubt.c.source_id)
+)
+_EXPIRED = delete(doubt).where(
+    doubt.c.folder_id.in_(select(folder.c.id).where(folder.c.mailbox_id == bindparam("mailbox"))),
+    doubt.c.until_pass <= bindparam("passes"),
+)
 
 NONE: Mapping[bytes, bytes] = {}
 
@@ -47,8 +58,7 @@ def add(  # noqa: PLR0917 - a row's columns
 
 def of_mailbox(c: Connection, mailbox_id: int) -> list[DoubtRow]:
     """The doubts of a mailbox, by folder and source id."""
-    mine = select(doubt).join(folder, folder.c.id == doubt.c.folder_id).where(folder.c.mailbox_id == mailbox_id)
-    return [DoubtRow(**row) for row in c.execute(mine.order_by(doubt.c.folder_id, doubt.c.source_id)).mappings()]
+    return [DoubtRow(**row) for row in c.execute(_OF_MAILBOX, {"mailbox": mailbox_id}).mappings()]
 
 
 def drop(c: Connection, folder_id: int, refs: Iterable[bytes]) -> None:
@@ -59,6 +69,4 @@ def drop(c: Connection, folder_id: int, refs: Iterable[bytes]) -> None:
 
 def drop_expired(c: Connection, mailbox_id: int, passes: int) -> int:
     """End the doubts of a mailbox that has completed so many passes; returns how many ended."""
-    mine = select(folder.c.id).where(folder.c.mailbox_id == mailbox_id)
-    ended = delete(doubt).where(doubt.c.folder_id.in_(mine), doubt.c.until_pass <= passes)
-    return c.execute(ended).rowcount
+    return c.execute(_EXPIRED, {"mailbox": mailbox_id, "passes": passes}).rowcount

@@ -12,6 +12,12 @@ from xdmigrate_state.rows import IntentRow
 from xdmigrate_state.tables import folder, intent
 
 _OPEN = insert(intent).returning(intent.c.id)
+_OF_MAILBOX = (
+    select(intent)
+    .join(folder, folder.c.id == intent.c.folder_id)
+    .where(folder.c.mailbox_id == bindparam("mailbox"))
+    .order_by(intent.c.id)
+)
 _CLOSE = delete(intent).where(intent.c.id == bindparam("intent"))
 
 
@@ -49,8 +55,7 @@ def open(  # noqa: A001, PLR0917 - read as intents.open; a row's columns
 
 def of_mailbox(c: Connection, mailbox_id: int) -> list[IntentRow]:
     """The ranges of a mailbox whose fate is not recorded, oldest first."""
-    wanted = select(intent).join(folder, folder.c.id == intent.c.folder_id).where(folder.c.mailbox_id == mailbox_id)
-    return [_intent(row) for row in c.execute(wanted.order_by(intent.c.id))]
+    return [_intent(row) for row in c.execute(_OF_MAILBOX, {"mailbox": mailbox_id})]
 
 
 def of_place(c: Connection, place_id: int) -> list[IntentRow]:

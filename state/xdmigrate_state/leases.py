@@ -10,6 +10,15 @@ from sqlalchemy import Connection, bindparam, or_, select, update
 from xdmigrate.errors import LeaseLost
 from xdmigrate_state.tables import account
 
+_MINE = account.c.id == bindparam("account")
+_FREE = or_(account.c.lease_until <= bindparam("now"), account.c.owner.in_(("", bindparam("by"))))
+_TAKE = (
+    update(account)
+    .values(epoch=account.c.epoch + 1, owner=bindparam("by"), lease_until=bindparam("until"))
+    .returning(account.c.epoch)
+)
+_TAKE_ANY, _TAKE_FREE = _TAKE.where(_MINE), _TAKE.where(_MINE, _FREE)
+_RELEASE = update(account).where(_MINE, account.c.epoch == bindparam("held")).values(owner="", lease_until=0.0)
 _EPOCH = select(account.c.epoch).where(account.c.id == bindparam("account")).with_for_update(read=True)
 
 
@@ -18,10 +27,8 @@ def take(c: Connection, account_id: int, owner: str, seconds: float, now: float,
 
     A lease that has run out, or is the owner's own, is taken over; any other only by `force`, else LeaseLost.
     """
-    free = or_(account.c.lease_until <= now, account.c.owner.in_(("", owner)))
-    wanted = account.c.id == account_id if force else (account.c.id == account_id) & free
-    taken = update(account).where(wanted).values(epoch=account.c.epoch + 1, owner=owner, lease_until=now + seconds)
-    epoch = c.execute(taken.returning(account.c.epoch)).scalar()
+    wanted = {"account": account_id, "now": now, "by": owner, "until": now + seconds}
+    epoch = c.execute(_TAKE_ANY if force else _TAKE_FREE, wanted).scalar()
     if epoch is None:
         raise _lost(c, account_id)
     return int(epoch)
@@ -45,8 +52,7 @@ def check(c: Connection, account_id: int, epoch: int) -> None:
 
 def release(c: Connection, account_id: int, epoch: int) -> None:
     """Give the lease up, if it is still held; the epoch stays used."""
-    held = (account.c.id == account_id) & (account.c.epoch == epoch)
-    c.execute(update(account).where(held).values(owner="", lease_until=0.0))
+    c.execute(_RELEASE, {"account": account_id, "held": epoch})
 
 
 def _lost(c: Connection, account_id: int) -> LeaseLost:

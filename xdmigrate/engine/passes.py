@@ -148,8 +148,7 @@ def _complete(work: Work, pairs: list[Pair], *, ends: bool) -> None:
 
     def commit(c: Connection) -> None:
         for pair in pairs:
-            fresh = folders.get(c, pair.row.id)
-            if pair.surveyed and not fresh.counts.pending:
+            if pair.surveyed and not folders.get(c, pair.row.id).counts.pending:
                 state = token(pair.folder, work.policy)
                 folders.set_cursor(c, pair.row.id, pair.cursor, state, pair.folder.next_id)
         if ends:
