@@ -32,6 +32,9 @@ from xdmigrate.model import (
     Sharing,
 )
 
+LARGEST_OBJECT = 64_000_000
+"""Bytes of an event, task or contact: they are compared by what they say, so they are held whole."""
+
 BUFFERED_BODY = 256 * 1024
 """Bodies up to this many bytes are buffered in memory before a target hears of them; larger ones are too where a bound
 on all memory in the process allows it, and else spooled."""

@@ -143,9 +143,9 @@ class Session:
         """Every list is remembered in short, with the token that came with it or with an equal one before."""
         found = self._by_kind(path, kind, f"list {what}", tokens)
         for each, part in found.items():
-            before = self._summaries.get((path, each))
-            is_as_before = before is not None and before.state == part.state != b""
-            token = before.token if before and is_as_before and not tokens else part.token
+            before, token = self._summaries.get((path, each)), part.token
+            if not tokens and before is not None and before.state == part.state != b"":
+                token = before.token
             self._summaries[path, each] = Summary(token, len(part.heads), part.state)
         return found[kind]
 

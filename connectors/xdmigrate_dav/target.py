@@ -70,11 +70,8 @@ class DavTarget(DavSource):
     def remove(self, folder: Folder, refs: Sequence[bytes]) -> None:
         """A server that schedules would cancel an event with people in it: such a one is not removed."""
         self._see_that_it_is_silent(folder, refs)
-        client = self._session.client
         for ref in refs:
-            reply = client.request("DELETE", hrefs.path_to(ref, folder.native))
-            if not reply.is_success and reply.status not in (404, 410):
-                raise client.refusal(f"remove an item of {shown(folder)}", reply)
+            self._session.client.delete(f"remove an item of {shown(folder)}", hrefs.path_to(ref, folder.native))
 
     def share(self, folder: Folder, more: Sharing) -> list[Declined]:
         return notes.add(self._session, folder, more)

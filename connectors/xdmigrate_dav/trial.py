@@ -90,7 +90,9 @@ class DavTrial:
             if not copies:
                 break
             for copy in copies:
-                self._delete(hrefs.path_to(copy.ref, copy.path), "remove an event of the canary", QUIETLY)
+                self._session.client.delete(
+                    "remove an event of the canary", hrefs.path_to(copy.ref, copy.path), QUIETLY
+                )
             removed += len(copies)
         self._remove_calendar()
         return removed
@@ -145,9 +147,4 @@ class DavTrial:
         paths = [each.path for each in self._session.collections() if not each.contacts]
         for path in (each for each in paths if hrefs.name_of(each).startswith(made)):
             if not listing.read(self._session.client, path, "look into the calendar of the canary").heads:
-                self._delete(path, "remove the calendar of the canary", {})
-
-    def _delete(self, path: str, doing: str, headers: dict[str, str]) -> None:
-        reply = self._session.client.request("DELETE", path, headers=headers)
-        if not reply.is_success and reply.status not in (404, 410):
-            raise self._session.client.refusal(doing, reply)
+                self._session.client.delete("remove the calendar of the canary", path)

@@ -184,6 +184,12 @@ class Client:
             return self.peer.error(Unreachable, "the name is not known", "look at the host in `url`")
         return self.peer.error(Unreachable, str(cause))
 
+    def delete(self, doing: str, path: str, headers: Mapping[str, str] | None = None) -> None:
+        """Remove what is there; what is gone already is no fault. Raises as `request`, and for a refusal."""
+        reply = self.request("DELETE", path, headers=headers)
+        if not reply.is_success and reply.status not in (404, 410):
+            raise self.refusal(doing, reply)
+
     # --- WebDAV -------------------------------------------------------------------------------------------------
 
     def multistatus(

@@ -105,9 +105,8 @@ class DavWriter:
         found = self._read(ready.ref)
         if found is not None and is_same(ready.data, found, self._folder.kind):
             return True
-        reply = self._client.request("DELETE", hrefs.path_to(ready.ref, self._folder.native))
-        if not reply.is_success and reply.status not in (404, 410):
-            raise self._client.refusal(f"remove an item of {shown(self._folder)}", reply)
+        path = hrefs.path_to(ready.ref, self._folder.native)
+        self._client.delete(f"remove an item of {shown(self._folder)}", path)
         return False
 
     def _present(self, ticket: int, ready: Prepared, there: bytes) -> Receipt:

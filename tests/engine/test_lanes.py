@@ -104,42 +104,30 @@ def complete(world: World) -> None:
     assert verdict.verdict is Judged.PASS, verdict
 
 
-def test_lanes_share_one_mailbox(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    seen: set[str] = set()
-    ready = threading.Barrier(2)
+def meeting(monkeypatch: pytest.MonkeyPatch, count: int) -> set[int]:
+    """Let so many lanes meet in their first ranges: none does all the work before the others have begun."""
+    seen: set[int] = set()
+    ready = threading.Barrier(count)
     copy_range = copying._copy_range
 
     def watched(work: Work, span: closing.Range) -> list[Unkept]:
-        name = threading.current_thread().name
-        if name not in seen and len(seen) < 2:
-            seen.add(name)
-            ready.wait(20)  # the first two lanes meet: neither does all the work before the other has begun
-        return copy_range(work, span)
-
-    monkeypatch.setattr(copying, "_copy_range", watched)
-    fill(world, Random(1), 200)
-    world.sync()
-    assert len(seen) == 2
-    complete(world)
-
-
-def test_every_lane_opens_the_next(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """All four are at work in their first range: none waits until the first lane has done one."""
-    begun: set[str] = set()
-    ready = threading.Barrier(4)
-    copy_range = copying._copy_range
-
-    def watched(work: Work, span: closing.Range) -> list[Unkept]:
-        name = str(threading.get_ident())
-        if name not in begun:
-            begun.add(name)
+        lane = threading.get_ident()
+        if lane not in seen and len(seen) < count:
+            seen.add(lane)
             ready.wait(20)
         return copy_range(work, span)
 
     monkeypatch.setattr(copying, "_copy_range", watched)
+    return seen
+
+
+@pytest.mark.parametrize("count", [2, 4])
+def test_lanes_share_one_mailbox(world: World, monkeypatch: pytest.MonkeyPatch, count: int) -> None:
+    """Every lane opens the next: that all of them meet shows that none waits for the first one's first range."""
+    seen = meeting(monkeypatch, count)
     fill(world, Random(1), 200)
     world.sync()
-    assert len(begun) == 4
+    assert len(seen) == count
     complete(world)
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import BinaryIO
 
-from xdmigrate.contract import Source
+from xdmigrate.contract import LARGEST_OBJECT, Source
 from xdmigrate.engine.reading import read_each
 from xdmigrate.errors import ItemRefused
 from xdmigrate.formats.semantics import semantics
@@ -17,9 +17,6 @@ from xdmigrate.model import FINGERPRINT_BYTES, Body, Folder, Head, Item, Kind
 SPOOL_CHUNK = 1 << 20
 READ_AT_ONCE = 500
 """Items asked for in one read when only their fingerprints matter."""
-
-LARGEST_OBJECT = 64_000_000
-"""Bytes of an event, task or contact: they are compared by what they say, so they are held whole."""
 
 
 @dataclass(frozen=True, slots=True)

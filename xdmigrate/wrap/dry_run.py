@@ -8,7 +8,7 @@ from itertools import chain
 from types import TracebackType
 from typing import Self
 
-from xdmigrate.contract import Accepted, Declined, Features, Intent, Receipt, Refused, Stored, Target
+from xdmigrate.contract import LARGEST_OBJECT, Accepted, Declined, Features, Intent, Receipt, Refused, Stored, Target
 from xdmigrate.errors import FolderUnusable
 from xdmigrate.formats.semantics import semantics
 from xdmigrate.model import Changes, FlagChange, Folder, Head, Item, Kind, Path, Role, Sharing
@@ -16,8 +16,6 @@ from xdmigrate.wrap.forward import ForwardingSource
 from xdmigrate.wrap.prediction import Overlay, Prediction, made_up, made_up_ref
 
 TOO_BIG = "too-big"
-LARGEST_HELD = 64_000_000
-"""Bytes of an event, task or contact; the copy path takes no larger one either, as it has to be held whole."""
 
 Spot = tuple[Kind, Path]
 """Where a folder is: paths are unique only among those of one kind."""
@@ -227,7 +225,7 @@ class DryRunWriter:
 
     def _too_big(self, item: Item) -> tuple[str, str] | None:
         """Told before anything is read, so that no more than that is ever held."""
-        bounds = (self._features.size_limit, LARGEST_HELD if item.kind is not Kind.MAIL else None)
+        bounds = (self._features.size_limit, LARGEST_OBJECT if item.kind is not Kind.MAIL else None)
         limit = min((bound for bound in bounds if bound is not None), default=None)
         if limit is None or item.body.size <= limit:
             return None

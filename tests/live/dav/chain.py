@@ -5,12 +5,13 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
 import httpx
+import pytest
 from lxml import etree
 
 from tests.live.dav import cyrus_dav, radicale, sogo, xandikos
@@ -161,6 +162,16 @@ SERVICES: dict[str, tuple[Callable[[], str], Callable[[ExitStack], Service]]] = 
     "SOGo": (sogo.missing, sogo_service),
 }
 """In the order of the chain: what has to be installed, and how one is started."""
+
+
+@contextmanager
+def serving(name: str) -> Iterator[Service]:
+    """One of them as long as the block lasts; skips where it is absent."""
+    missing, start = SERVICES[name]
+    if missing():
+        pytest.skip(missing())
+    with ExitStack() as running:
+        yield start(running)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from contextlib import ExitStack
 from pathlib import Path
 
 import httpx
@@ -12,7 +11,7 @@ import pytest
 
 from tests.connectors.dav.scripted import card, event, todo
 from tests.live.dav import xandikos
-from tests.live.dav.chain import SERVICES, USER, Service
+from tests.live.dav.chain import USER, Service, serving
 from tests.live.dav.radicale import Radicale
 from tests.live.dav.xandikos import Xandikos
 from tests.live.project import Answer, Project
@@ -83,11 +82,8 @@ def source() -> Iterator[Source]:
 @pytest.fixture(params=["Radicale", "Cyrus", "SOGo"])
 def target(request: pytest.FixtureRequest) -> Iterator[Service]:
     """An account of each server, with its sending of invitations switched off."""
-    missing, start = SERVICES[request.param]
-    if missing():
-        pytest.skip(missing())
-    with ExitStack() as running:
-        yield start(running)
+    with serving(request.param) as service:
+        yield service
 
 
 def failed(answer: Answer) -> dict[str, int]:

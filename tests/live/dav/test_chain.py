@@ -11,7 +11,7 @@ import pytest
 
 from tests.connectors.dav.scripted import card, event, todo
 from tests.data import corpus, objects
-from tests.live.dav.chain import SERVICES, SHARE, USER, Directory, Hop, Place, Service, hop
+from tests.live.dav.chain import SERVICES, SHARE, USER, Directory, Hop, Place, Service, hop, serving
 from tests.live.dav.radicale import Radicale
 
 pytestmark = pytest.mark.live
@@ -100,13 +100,10 @@ def _again(servers: list[Service]) -> Iterator[Service]:
 def test_what_servers_take_in_different_ways_is_stored_by_the_strictest(
     tmp_path: Path, record_property: Record
 ) -> None:
-    missing, start = SERVICES["Cyrus"]
-    if missing():
-        pytest.skip(missing())
     for ending, items in MADE.items():
         spread(tmp_path / "made", ending, items)
-    with ExitStack() as running:
-        done = hop(tmp_path / "hop", Directory("made", tmp_path / "made"), start(running))
+    with serving("Cyrus") as service:
+        done = hop(tmp_path / "hop", Directory("made", tmp_path / "made"), service)
     record_property("told", done.words)
     assert done.copied == done.seen == sum(map(len, MADE.values()))
     assert not done.altered

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from contextlib import ExitStack
 from pathlib import Path
 
 import httpx
@@ -12,7 +11,7 @@ import pytest
 
 from tests.connectors.dav.scripted import card, event, todo
 from tests.live.cutting import CuttingProxy
-from tests.live.dav.chain import SERVICES, USER, Service
+from tests.live.dav.chain import USER, Service, serving
 from tests.live.project import Project, closed
 
 pytestmark = pytest.mark.live
@@ -61,11 +60,8 @@ OTHERS = ("Xandikos", "Cyrus", "SOGo")
 @pytest.fixture(params=["Radicale", *(pytest.param(each, marks=pytest.mark.full) for each in OTHERS)])
 def target(request: pytest.FixtureRequest) -> Iterator[Service]:
     """An account of each server, with its sending of invitations switched off."""
-    missing, start = SERVICES[request.param]
-    if missing():
-        pytest.skip(missing())
-    with ExitStack() as running:
-        yield start(running)
+    with serving(request.param) as service:
+        yield service
 
 
 def filled(folder: Path) -> Path:

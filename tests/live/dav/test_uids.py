@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote
@@ -13,8 +12,7 @@ import httpx
 import pytest
 
 from tests.connectors.dav.scripted import card, event, todo
-from tests.live.dav import xandikos
-from tests.live.dav.chain import SERVICES, USER, Service, xandikos_service
+from tests.live.dav.chain import SERVICES, USER, Service, serving
 from tests.live.project import Project, closed
 from xdmigrate.contract import UID_TAKEN
 from xdmigrate.formats import ical, vcard
@@ -74,21 +72,15 @@ class Beside:
 
 @pytest.fixture
 def source() -> Iterator[Service]:
-    if xandikos.missing():
-        pytest.skip(xandikos.missing())
-    with ExitStack() as running:
-        service = xandikos_service(running)
+    with serving("Xandikos") as service:
         Beside(service).fill(f"{service.homes[0]}calendar/", f"{service.homes[1]}addressbook/", OURS)
         yield service
 
 
 @pytest.fixture(params=list(SERVICES))
 def target(request: pytest.FixtureRequest) -> Iterator[Service]:
-    missing, start = SERVICES[request.param]
-    if missing():
-        pytest.skip(missing())
-    with ExitStack() as running:
-        yield start(running)
+    with serving(request.param) as service:
+        yield service
 
 
 def said(path: str, data: bytes) -> tuple[str, bytes]:

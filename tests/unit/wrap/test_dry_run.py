@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.unit.wrap.kit import World
-from xdmigrate.contract import Accepted, Features, Intent, Refused, Source, Stored, Target
+from xdmigrate.contract import LARGEST_OBJECT, Accepted, Features, Intent, Refused, Source, Stored, Target
 from xdmigrate.errors import FolderUnusable, XdmigrateError
 from xdmigrate.model import FlagChange, Folder, Head, Item, Kind, Path, Role
 from xdmigrate.testing.bodies import whole
@@ -19,7 +19,7 @@ from xdmigrate.testing.conformance import Message
 from xdmigrate.testing.conformance.kit import item, mail, refs, write
 from xdmigrate.testing.memory import INBOX, Powers
 from xdmigrate.wrap import dry_source
-from xdmigrate.wrap.dry_run import LARGEST_HELD, DryRunTarget
+from xdmigrate.wrap.dry_run import DryRunTarget
 from xdmigrate.wrap.dry_source import DryRunSource
 from xdmigrate.wrap.forward import ForwardingSource, ForwardingTarget
 from xdmigrate.wrap.prediction import FolderPrediction, Prediction
@@ -167,7 +167,7 @@ class Unread:
         raise AssertionError("it was read")
 
 
-@pytest.mark.parametrize(("powers", "size"), [(Powers(), LARGEST_HELD + 1), (Powers(size_limit=100), 101)])
+@pytest.mark.parametrize(("powers", "size"), [(Powers(), LARGEST_OBJECT + 1), (Powers(size_limit=100), 101)])
 @pytest.mark.parametrize("over", [None, Head(b"there", 1)])
 def test_what_is_too_big_to_be_held_is_not_read(powers: Powers, size: int, over: Head | None) -> None:
     dry = DryRunTarget(Strict(World(powers).target()))
