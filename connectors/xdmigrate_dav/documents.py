@@ -21,7 +21,7 @@ Parser: Any = etree.XMLPullParser
 WORDS = 100
 """Characters of an explanation that are repeated."""
 
-_QUOTING = re.compile(r"[:\"'“‘<(\[]|\. ")
+_QUOTING = re.compile(r"[:\"“‘<(\[]|(?<!\w)'|\. ")
 ANSWERS = 500_000
 """Responses in one multistatus; more are no collection that anybody can use."""
 

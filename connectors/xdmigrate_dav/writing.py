@@ -138,7 +138,7 @@ class DavWriter:
         if (not strong or self._collection.is_sogo) and self._version(over.ref) != over.version:
             return self._changed(ticket)
         if ready.doubt is not None:  # what the server made of it could not be undone
-            return Refused(ticket, ready.doubt.reason, str(ready.doubt))
+            return Refused(ticket, ready.doubt.reason, f"{ready.doubt}; what the target holds of it was left alone")
         if self._rules.step.strips and self._names_people(over.ref):
             return Refused(ticket, WOULD_NOTIFY, "the server would tell the people in the copy that they are taken out")
         condition = {"if-match": over.version.decode("latin-1")} if strong else {}

@@ -6,7 +6,7 @@ Every function that changes rows changes the folder's counters with them.
 
 from xdmigrate_state.counters import recount
 from xdmigrate_state.ledger_links import back, gone, hand_over, rebase, relink, resize, transfer
-from xdmigrate_state.ledger_outcomes import add, link, refilter, renew, reopen, retire, settle, withdraw
+from xdmigrate_state.ledger_outcomes import RETRIED, add, link, refilter, renew, reopen, retire, retry, settle, withdraw
 from xdmigrate_state.ledger_reads import (
     by_refs,
     by_targets,
@@ -22,6 +22,7 @@ from xdmigrate_state.ledger_reads import (
 from xdmigrate_state.rows import FolderIds, FolderKey, ItemRow, NewItem, Renewal, Settled
 
 __all__ = [
+    "RETRIED",
     "FolderIds",
     "FolderKey",
     "ItemRow",
@@ -49,6 +50,7 @@ __all__ = [
     "reopen",
     "resize",
     "retire",
+    "retry",
     "scan",
     "settle",
     "transfer",

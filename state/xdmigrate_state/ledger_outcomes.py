@@ -14,6 +14,9 @@ from xdmigrate_state.rows import FolderKey, NewItem, Renewal, Settled, Standing
 from xdmigrate_state.tables import folder as folder_table
 from xdmigrate_state.tables import item
 
+RETRIED = "retried"
+"""The note of an update that a person asked for once more."""
+
 _PENDING, _FAILED, _FILTERED = int(Outcome.PENDING), int(Outcome.FAILED), int(Outcome.FILTERED)
 _MERGED, _COPIED, _PRESENT = int(Outcome.MERGED), int(Outcome.COPIED), int(Outcome.PRESENT)
 _LINKED = frozenset({int(Outcome.COPIED), int(Outcome.PRESENT)})
@@ -89,6 +92,20 @@ def reopen(c: Connection, folder: FolderKey, refs: Iterable[bytes]) -> int:
     return len(changes)
 
 
+def retry(c: Connection, folder: FolderKey, refs: Iterable[bytes]) -> int:
+    """Make failed items pending again; returns how many did. An update keeps its link and is noted as `RETRIED`."""
+    held = load(c, folder, refs)
+    retried = words.ids(c, {RETRIED})[RETRIED]
+    changes = [
+        (row, row._replace(outcome=_PENDING, note=None if row.target_id is None else retried))
+        for row in held.values()
+        if row.outcome == _FAILED
+    ]
+    replace(c, folder, changes, "outcome", "note")
+    failures.release(c, folder.id, [row.source_id for row, _ in changes])
+    return len(changes)
+
+
 def _reopen_dependents(c: Connection, lost: Iterable[Held]) -> None:
     """What was merged into these copies stands for nothing any more."""
     standings = [Standing(row.place_id, row.target_id) for row in lost if row.place_id and row.target_id]
@@ -103,15 +120,17 @@ def renew(c: Connection, folder: FolderKey, rows: Iterable[Renewal]) -> int:
     """
     told = {row.source_id: row for row in rows}
     held = load(c, folder, told)
-    changes = [
-        (row, row._replace(outcome=_PENDING, size=told[ref].size, base_version=told[ref].version or None, note=None))
-        for ref, row in held.items()
-    ]
+    changes = [(row, _renewed(row, told[ref])) for ref, row in held.items()]
     replace(c, folder, changes, *_RENEWED)
     failures.release(c, folder.id, [row.source_id for row, _ in changes if row.outcome == _FAILED])
     merges.release(c, folder, [row.source_id for row, _ in changes if row.outcome == _MERGED])
     _reopen_dependents(c, [row for row, _ in changes if row.outcome in _LINKED])
     return len(changes)
+
+
+def _renewed(row: Held, told: Renewal) -> Held:
+    note = row.note if row.outcome == _PENDING else None  # what was asked for once more still is
+    return row._replace(outcome=_PENDING, size=told.size, base_version=told.version or None, note=note)
 
 
 def link(c: Connection, folder: FolderKey, rows: Sequence[Settled]) -> None:

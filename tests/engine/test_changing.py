@@ -139,6 +139,10 @@ def test_a_change_on_both_sides_is_nobodys_loss(tmp_path: FilePath) -> None:
     assert [each.state for each in verdict.details] == [ItemState.FAILED]
     world.sync()
     assert outcomes(world) == [Outcome.FAILED]
+    world.retry_quarantine()
+    world.sync()
+    assert [each.reason for each in world.db.read(lambda c: failures.of_plan(c, world.plan_id))] == [CHANGED_THERE]
+    assert rows(world)[ref].target_id == copy
     world.new.delete(TEAM, copy)
     world.retry_quarantine()
     world.sync()
@@ -296,6 +300,74 @@ def test_written_anew_with_other_content(tmp_path: FilePath) -> None:
     assert said(world) == expected(Kind.CALENDAR, ("0", "y"), ("1", "theirs"), ("2", "x"))
     assert sorted(outcomes(world)) == [*[Outcome.COPIED] * 3, Outcome.FAILED]
     assert world.writes(world.sync) == []
+
+
+@pytest.mark.parametrize("lies", [1, 2, 3])
+def test_written_anew_on_a_target_that_lies(tmp_path: FilePath, lies: int) -> None:
+    """What says yes and keeps nothing is told apart from what refuses; the copy stays the item's own through it all."""
+    world = world_of(tmp_path, powers=replace(DAV, ids_returned=False))
+    ref = world.old.deliver(TEAM, made(Kind.CALENDAR, "1", "x"))
+    world.sync()
+    [copy] = world.new.box(TEAM).items
+    world.old.delete(TEAM, ref)
+    world.old.deliver(TEAM, made(Kind.CALENDAR, "1", "y"))
+    said_yes = [("send", nth) for nth in (1, 3, 4)]  # the second is refused: the UID is taken
+    world.target_faults = Faults.scripted({each: Fault(Mode.LYING) for each in said_yes[:lies]})
+    world.sync()
+    assert outcomes(world) == [Outcome.COPIED if lies == 1 else Outcome.FAILED]
+    if lies > 1:
+        assert [each.reason for each in world.db.read(lambda c: failures.of_plan(c, world.plan_id))] == ["not-kept"]
+        assert said(world) == expected(Kind.CALENDAR, ("1", "x"))
+        world.retry_quarantine()
+        world.sync()
+    world.calm()
+    world.sync()
+    assert outcomes(world) == [Outcome.COPIED]
+    assert said(world) == expected(Kind.CALENDAR, ("1", "y"))
+    assert list(world.new.box(TEAM).items) == [copy]
+    assert world.verify().verdict is Verdict.PASS
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_a_refused_update_without_a_copy_is_retried_as_new(tmp_path: FilePath, again: bool) -> None:
+    """A person removed the copy by hand, because the server takes no change of it."""
+    world = world_of(tmp_path, powers=replace(DAV, ids_returned=False))
+    ref = world.old.deliver(TEAM, made(Kind.CALENDAR, "1", "x"))
+    world.sync()
+    [copy] = world.new.box(TEAM).items
+    world.old.edit(TEAM, ref, made(Kind.CALENDAR, "1", "y"))
+    world.target_faults = Faults.scripted({("send", nth): Fault(Mode.LYING) for nth in (1, 2)})
+    world.sync()
+    assert outcomes(world) == [Outcome.FAILED]
+    world.new.delete(TEAM, copy)
+    world.retry_quarantine()
+    if again:
+        world.old.edit(TEAM, ref, made(Kind.CALENDAR, "1", "z"))
+    world.sync()
+    assert outcomes(world) == [Outcome.COPIED]
+    assert said(world) == expected(Kind.CALENDAR, ("1", "z" if again else "y"))
+    assert world.verify().verdict is Verdict.PASS
+    [copy] = world.new.box(TEAM).items
+    world.new.delete(TEAM, copy)
+    world.old.edit(TEAM, ref, made(Kind.CALENDAR, "1", "w"))
+    world.sync()
+    assert outcomes(world) == [Outcome.FAILED], "asked for once: what is removed later stays so"
+
+
+def test_a_refused_update_is_retried_as_one(tmp_path: FilePath) -> None:
+    """Its copy is there still: offered as new, it would meet its own UID."""
+    world = world_of(tmp_path, powers=replace(DAV, ids_returned=False))
+    refs = [world.old.deliver(TEAM, made(Kind.CALENDAR, str(n), "x")) for n in range(2)]
+    world.sync()
+    for n, ref in enumerate(refs):
+        world.old.edit(TEAM, ref, made(Kind.CALENDAR, str(n), "y"))
+    world.target_faults = Faults.scripted({("send", nth): Fault(Mode.LYING) for nth in (1, 2)})
+    world.sync()
+    assert sorted(outcomes(world)) == [Outcome.COPIED, Outcome.FAILED]
+    world.retry_quarantine()
+    world.sync()
+    assert outcomes(world) == [Outcome.COPIED] * 2
+    assert said(world) == expected(Kind.CALENDAR, ("0", "y"), ("1", "y"))
 
 
 def test_verify_tells_what_differs_without_content(tmp_path: FilePath) -> None:

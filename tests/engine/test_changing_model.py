@@ -64,7 +64,7 @@ class Changing(RuleBasedStateMachine):
         self.numbers = 0
         self.theirs: dict[bytes, bytes | None] = {}  # by UID: what the target's user made of a copy; None: removed
         self.own: set[bytes] = set()  # UIDs of what was the target user's own from the beginning
-        self.anew: set[bytes] = set()  # UIDs of what was written anew under another id
+        self.anew: set[bytes] = set()  # UIDs of what was written anew under another id, or asked for once more
         self.stable: set[bytes] = set()  # target ids that a completed pass left behind
 
     def teardown(self) -> None:
@@ -174,6 +174,15 @@ class Changing(RuleBasedStateMachine):
         self.world.sync()
         outcomes(self.world)
         self.stable = set(self.world.new.box(TEAM).items)
+
+    @rule()
+    def retry_quarantine(self) -> None:
+        """A person asks once more for what failed, also for what the target's user has removed."""
+        items = self.world.old.box(TEAM).items
+        failed = {uid(items[each.source_id].data) for each in self.failed() if each.source_id in items}
+        self.anew |= {name for name in failed if name in self.theirs and self.theirs[name] is None}
+        self.world.retry_quarantine()
+        outcomes(self.world)
 
     # --- the oracle -----------------------------------------------------------------------------------------------
 

@@ -14,6 +14,7 @@ from xdmigrate.engine.context import Context, Leg, Lender, Policy
 from xdmigrate.engine.scope import Scope
 from xdmigrate.engine.verification.audit import Depth
 from xdmigrate.engine.verification.verify import verify
+from xdmigrate.jobs.requests import Ask, Verb, apply
 from xdmigrate.model import Kind, Login, Path
 from xdmigrate.report.verdicts import MailboxVerdict
 from xdmigrate.testing.faults import Faults, FaultySource, FaultyTarget
@@ -22,7 +23,7 @@ from xdmigrate.testing.memory.powers import Powers
 from xdmigrate.testing.memory.server import MemoryServer
 from xdmigrate.testing.memory.source import MemorySource
 from xdmigrate.testing.memory.target import MemoryTarget
-from xdmigrate_state import alterations, failures, folders, ledger, mailboxes, plans
+from xdmigrate_state import alterations, failures, mailboxes, plans
 from xdmigrate_state.database import Database
 from xdmigrate_state.rows import Altered, MailboxRow, MailboxSpec
 
@@ -133,10 +134,10 @@ class World:
         self.source_faults, self.target_faults = no_faults(), no_faults()
 
     def retry_quarantine(self) -> None:
-        """What `quarantine retry` does: failed items become pending again."""
-        for failure in self.db.read(lambda c: failures.of_plan(c, self.plan_id)):
-            row = self.db.read(partial(folders.get, folder_id=failure.folder_id))
-            self.db.write(partial(ledger.reopen, folder=row, refs=[failure.source_id]))
+        """What `quarantine retry --all` does."""
+        failed = self.db.read(lambda c: failures.of_plan(c, self.plan_id))
+        ask = Ask(Verb.RETRY, tuple({each.mailbox_id for each in failed}), tuple(each.id for each in failed))
+        self.db.write(partial(apply, plan_id=self.plan_id, ask=ask, now=self.clock.now()))
 
     def verify(
         self, *, full: bool = True, mailbox_id: int | None = None, kinds: frozenset[Kind] | None = None

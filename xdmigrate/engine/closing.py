@@ -60,6 +60,11 @@ class Closed:
     remnants: list[Settled] = field(default_factory=list)  # copies of earlier versions, found only now
     heirs: dict[bytes, bytes] = field(default_factory=dict)  # rows whose copy some of them were, and whose it is now
 
+    @property
+    def linked(self) -> set[bytes]:
+        """Source ids of what has an earlier copy after all: it is still to be sent, as an update."""
+        return {each.source_id for each in self.remnants}
+
 
 def unclaimed(work: Work, place: PlaceRow, folder: Folder, floor: bytes) -> dict[bytes, Head]:
     """What the target folder holds from `floor` on that neither the ledger nor the baseline knows."""
@@ -75,7 +80,7 @@ def next_id(work: Work, place: PlaceRow, gained: Iterable[bytes]) -> bytes:
     return max([place.next_id, *map(successor, gained)]) if work.target.features.ordered_ids else place.next_id
 
 
-def close(work: Work, span: Range) -> Proof:
+def close(work: Work, span: Range) -> Closed:
     """What the target really holds of the range, committed. One lane at a time in one folder."""
     if span.pair.folder.kind is Kind.MAIL:
         gained = unclaimed(work, span.place, span.target, span.place.next_id)
@@ -83,7 +88,7 @@ def close(work: Work, span: Range) -> Proof:
     else:
         closed = _close_objects(work, span)
     _commit(work, span, closed)
-    return closed.proof
+    return closed
 
 
 def _proof(

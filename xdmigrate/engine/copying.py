@@ -17,7 +17,7 @@ from xdmigrate.engine.lanes import MOST_LANES, share
 from xdmigrate.engine.objects import Held, loads
 from xdmigrate.engine.proof import Sent
 from xdmigrate.engine.reading import Unreadable, read_each
-from xdmigrate.engine.updating import outdated
+from xdmigrate.engine.updating import let_go, outdated
 from xdmigrate.engine.work import Pair, Work
 from xdmigrate.errors import ItemRefused, Retriable, TooManyFailures
 from xdmigrate.model import Item, Kind
@@ -53,14 +53,26 @@ def copy(work: Work, pairs: Sequence[Pair]) -> Iterator[None]:
 
 
 def _copy_again(work: Work, pair: Pair, unkept: Sequence[Unkept]) -> Iterator[None]:
-    """A second and last attempt for what the target accepted and does not hold; then it is quarantined."""
+    """A second and last attempt for what the target accepted and does not hold; then it is quarantined.
+
+    An attempt that was refused, because an earlier copy of the item is there, is none: it is followed by an update.
+    """
     left = settle_moved(work, unkept)
     for start in range(0, len(left), RANGE_ITEMS):
-        refs = [item.sent.source_id for item in left[start : start + RANGE_ITEMS]]
-        known = work.read(partial(ledger.by_refs, folder=pair.row, refs=refs))
-        lost = settle_moved(work, _copy_range(work, _range(pair, list(known.values()))))
+        part = left[start : start + RANGE_ITEMS]
+        lost = _attempt(work, pair, part)
+        linked = {item.sent.source_id for item in [*part, *lost] if item.linked}
+        updates = [item for item in lost if item.sent.source_id in linked]
+        lost = [item for item in lost if item.sent.source_id not in linked] + _attempt(work, pair, updates)
         _quarantine_unkept(work, pair, [item.sent.source_id for item in lost])
         yield
+
+
+def _attempt(work: Work, pair: Pair, unkept: Sequence[Unkept]) -> list[Unkept]:
+    """Send these once more; returns what the target does not hold even then."""
+    refs = [item.sent.source_id for item in unkept]
+    known = work.read(partial(ledger.by_refs, folder=pair.row, refs=refs)) if refs else {}
+    return settle_moved(work, _copy_range(work, _range(pair, list(known.values())))) if known else []
 
 
 def _pending(work: Work, pair: Pair) -> int:
@@ -152,15 +164,21 @@ def _copy_part(work: Work, span: Range) -> list[Unkept]:
     span.place = span.pair.place or span.place  # ranges are cut ahead: what was proved meanwhile is not listed again
     work.hold()
     span.copies = outdated(work, span.place, span.target, span.rows)
+    anew = let_go(work, span.pair.row, span.copies)
+    span.rows = [anew.get(row.source_id, row) for row in span.rows]
     span.intent = _open(work, span)
     with _keeping_refusals(work, span):
         _send(work, span)
         with work.closing(span.place.id):
-            proof = close(work, span)
+            closed = close(work, span)
+    proof, linked = closed.proof, closed.linked
     limit_failures(work)
     work.tell("copy", "/".join(span.pair.folder.path), len(proof.stored), octets(span, proof))
     told = {receipt.ticket: receipt.ref for receipt in span.receipts if isinstance(receipt, Stored)}
-    return [Unkept(span.pair, span.place, span.sent[ticket], told.get(ticket)) for ticket in proof.unkept]
+    sent = ((ticket, span.sent[ticket]) for ticket in proof.unkept)
+    return [
+        Unkept(span.pair, span.place, item, told.get(ticket), linked=item.source_id in linked) for ticket, item in sent
+    ]
 
 
 def _open(work: Work, span: Range) -> Intent:

@@ -32,6 +32,7 @@ class Unkept:
     place: PlaceRow
     sent: Sent
     told: bytes | None  # the id that the target acknowledged it with
+    linked: bool = False  # it was refused as new: an earlier copy of it is there, and is its own now
 
 
 def settle_moved(work: Work, items: Sequence[Unkept]) -> list[Unkept]:

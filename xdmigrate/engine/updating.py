@@ -3,7 +3,8 @@
 A copy is replaced only while it is what we wrote: its version is the one that we know, or, where the version is another
 or unknown, it still says what the ledger knows, or what an earlier attempt with an unknown end was about to write. The
 target checks the version once more (`Writer.put`, `over`). A copy that somebody changed or removed meanwhile stays as
-it is, and the item is quarantined (`CHANGED_THERE`), unless the copy says just what the source does now.
+it is, and the item is quarantined (`CHANGED_THERE`), unless the copy says just what the source does now. Only a person
+who asks for the item once more, having removed the copy, gets another.
 """
 
 from __future__ import annotations
@@ -17,8 +18,8 @@ from xdmigrate.engine.fingerprints import Print, inspected
 from xdmigrate.engine.proof import Sent
 from xdmigrate.engine.work import Work
 from xdmigrate.model import Folder, Head
-from xdmigrate_state import doubts
-from xdmigrate_state.rows import ItemRow, PlaceRow
+from xdmigrate_state import doubts, ledger
+from xdmigrate_state.rows import FolderRow, ItemRow, PlaceRow
 
 CHANGED = "its copy was changed on the target since; delete it there and retry, or accept it"
 REMOVED = "its copy was removed from the target since; retry to have it copied again, or accept that"
@@ -70,6 +71,17 @@ def outdated(work: Work, place: PlaceRow, folder: Folder, rows: Iterable[ItemRow
     if unsure:
         _look_closer(work, folder, found, unsure)
     return found
+
+
+def let_go(work: Work, folder: FolderRow, copies: Outdated) -> dict[bytes, ItemRow]:
+    """What a person asked for once more has lost its copy: it is new again. Returns these rows as they are now."""
+    lost = [ref for ref, print_ in copies.touched.items() if print_ is None and copies.rows[ref].note == ledger.RETRIED]
+    if not lost:
+        return {}
+    work.checkpoint(lambda c: ledger.reopen(c, folder, lost))
+    for ref in lost:
+        del copies.rows[ref], copies.touched[ref]
+    return work.read(lambda c: ledger.by_refs(c, folder, lost))
 
 
 def _look_closer(work: Work, folder: Folder, found: Outdated, unsure: Sequence[ItemRow]) -> None:

@@ -13,7 +13,6 @@ from enum import StrEnum
 from sqlalchemy import Connection
 
 from xdmigrate.errors import GuardRefused
-from xdmigrate.model import Outcome
 from xdmigrate_state import failures, folders, journal, ledger, mailboxes, plans
 
 
@@ -93,9 +92,7 @@ def _retry(c: Connection, _plan_id: int, ask: Ask) -> None:
         folder_id, source_id = failures.parse(text)
         by_folder[folder_id].append(source_id)
     for folder_id, refs in by_folder.items():
-        row = folders.get(c, folder_id)
-        known = ledger.by_refs(c, row, refs)
-        ledger.reopen(c, row, [ref for ref, item in known.items() if item.outcome is Outcome.FAILED])
+        ledger.retry(c, folders.get(c, folder_id), refs)
     for mailbox_id in ask.mailboxes:
         mailboxes.clear_attention(c, mailbox_id)
 

@@ -85,6 +85,7 @@ def test_the_precondition_that_failed() -> None:
         ("Invalid VALUE type for property RDATE: VALUE=TIME", "Invalid VALUE type for property RDATE"),
         ("Bad SUMMARY property. Removing entire property: Secret", "Bad SUMMARY property"),
         ("Cannot store 'Secret'", "Cannot store"),
+        ("Can't read 'Secret'", "Can't read"),
         ("", ""),
     ],
 )

@@ -144,6 +144,7 @@ def test_a_copy_is_not_replaced_by_what_nobody_understands() -> None:
     receipt = put(server, NOWHERE, Head(first.ref, 0, version=first.version))
     assert isinstance(receipt, Refused)
     assert receipt.reason == "unknown-timezone"
+    assert "left alone" in receipt.detail
     assert list(server.items.values()) == [event("nowhere")]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import httpx
@@ -64,9 +64,9 @@ def target(request: pytest.FixtureRequest) -> Iterator[Service]:
         yield service
 
 
-def filled(folder: Path) -> Path:
+def filled(folder: Path, given: Mapping[str, Sequence[bytes]]) -> Path:
     """The items as plain files."""
-    for name, items in ITEMS.items():
+    for name, items in given.items():
         stem, _, ending = name.partition(".")
         (folder / stem).mkdir(parents=True)
         for number, data in enumerate(items):
@@ -84,7 +84,7 @@ def there(target: Service) -> dict[str, str]:
 def test_an_item_that_is_kept_and_whose_answer_is_lost(tmp_path: Path, target: Service, every: int, more: int) -> None:
     """Without the answer alone it is looked at once more; without that, too, the whole range is settled."""
     deaf, url = Deaf(every, more), httpx.URL(target.server.url)
-    old = {"connector": "files", "path": str(filled(tmp_path / "old"))}
+    old = {"connector": "files", "path": str(filled(tmp_path / "old", ITEMS))}
     with CuttingProxy(url.port or 80, deaf) as proxy:
         new = target.endpoint(tmp_path) | {"url": str(url.copy_with(port=proxy.port))}
         project = Project(tmp_path / "job", old, new, [USER])
@@ -104,3 +104,46 @@ def test_an_item_that_is_kept_and_whose_answer_is_lost(tmp_path: Path, target: S
         project.plan["endpoints"]["new"] = target.endpoint(tmp_path)
         project.save()
         assert project.run("verify", "--full").facts["verdict"] == "pass"
+
+
+UNREADABLE = [
+    event("over", more="RRULE:FREQ=NEVER\r\n"),
+    event("begin").replace(b"DTSTART:20370102T100000Z", b"DTSTART:Next Year"),
+    event("end").replace(b"DTEND:20370102T110000Z", b"DTEND:20370102T11000"),
+    event("alarm", more="BEGIN:VALARM\r\nACTION:AUDIO\r\nTRIGGER:now\r\nEND:VALARM\r\n"),
+]
+MAKING_OTHERS = {"Radicale": 1, "Cyrus": 1, "SOGo": 2}
+"""Of how many of these a server makes something else."""
+
+
+def test_what_should_be_taken_out_again_and_is_not(tmp_path: Path, target: Service) -> None:
+    """The process may die between a write and its taking back: then the item is in quarantine, and says so."""
+    lost = 0
+
+    def losing_a_removal(data: bytes, to_server: bool) -> int | None:
+        nonlocal lost
+        if lost or not to_server or not data.startswith(b"DELETE "):
+            return None
+        lost = 1
+        return 0
+
+    url = httpx.URL(target.server.url)
+    old = {"connector": "files", "path": str(filled(tmp_path / "old", {"calendar.ics": [event("good"), *UNREADABLE]}))}
+    with CuttingProxy(url.port or 80, losing_a_removal) as proxy:
+        new = target.endpoint(tmp_path) | {"url": str(url.copy_with(port=proxy.port))}
+        project = Project(tmp_path / "job", old, new, [USER])
+        done = project.run("sync")
+        written = there(target)
+        again = project.run("sync")
+    others = MAKING_OTHERS.get(target.name, 0)
+    assert lost == min(others, 1)
+    for answer in (done, again):
+        [counts] = answer.facts["totals"].values()
+        assert closed(counts)
+        assert counts["pending"] == 0
+        assert counts["copied"] == len(written) - lost
+        assert answer.exit == (3 if counts["failed"] else 0), answer.err
+    assert there(target) == written, "a second run writes nothing"
+    details = [each["detail"] for each in project.run("quarantine", "list").facts["items"]]
+    assert sum("left alone" in each for each in details) == lost
+    assert sum("taken out again" in each for each in details) == others - lost

@@ -100,8 +100,17 @@ class LedgerMachine(RuleBasedStateMachine):
         for number in numbers:
             if number in self.model[at]:
                 row = self.model[at][number]
-                row.note = row.note if row.outcome is Outcome.PENDING else ""
+                row.note = row.note if row.outcome is Outcome.PENDING and not row.target else ""
                 row.outcome, row.target, row.attempts = Outcome.PENDING, None, 0
+
+    @rule(at=FOLDERS, numbers=SOME)
+    def retry(self, at: int, numbers: list[int]) -> None:
+        self.db.write(lambda c: ledger.retry(c, self.folders[at], map(uid, numbers)))
+        for number in numbers:
+            if self._is(at, number, Outcome.FAILED):
+                row = self.model[at][number]
+                row.note = ledger.RETRIED if row.target else ""
+                row.outcome, row.attempts = Outcome.PENDING, 0
 
     @rule(at=FOLDERS, numbers=SOME, scope=st.sampled_from(["scope", "narrower"]))
     def refilter(self, at: int, numbers: list[int], scope: str) -> None:

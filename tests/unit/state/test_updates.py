@@ -50,6 +50,13 @@ def test_an_update_that_fails_keeps_its_copy(database: Database, pair: Pair) -> 
     row = row_of(database, pair, 1)
     assert (row.outcome, row.target_id, row.target_version) == (Outcome.FAILED, uid(11), b"t1")
     assert counts(database, pair.folder).failed == 1
+    assert database.write(lambda c: ledger.retry(c, pair.folder, [uid(1), uid(2)])) == 1
+    row = row_of(database, pair, 1)
+    assert (row.outcome, row.target_id, row.target_version) == (Outcome.PENDING, uid(11), b"t1")
+    assert row.note == ledger.RETRIED
+    assert (counts(database, pair.folder).failed, counts(database, pair.folder).pending) == (0, 1)
+    assert not database.read(lambda c: failures.of_mailbox(c, pair.folder.mailbox_id))
+    assert database.write(lambda c: ledger.retry(c, pair.folder, [uid(1)])) == 0
     assert database.write(lambda c: ledger.reopen(c, pair.folder, [uid(1)])) == 1
     row = row_of(database, pair, 1)
     assert (row.outcome, row.target_id, row.target_version) == (Outcome.PENDING, None, b"")

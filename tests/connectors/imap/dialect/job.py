@@ -17,11 +17,12 @@ from xdmigrate.engine.context import Context, Leg, Policy
 from xdmigrate.engine.scope import Scope
 from xdmigrate.engine.verification.audit import Depth
 from xdmigrate.engine.verification.verify import verify
+from xdmigrate.jobs.requests import Ask, Verb, apply
 from xdmigrate.model import Kind
 from xdmigrate.report.verdicts import MailboxVerdict
 from xdmigrate.wrap.dry_run import DryRunTarget
 from xdmigrate_imap import connector
-from xdmigrate_state import failures, folders, ledger, mailboxes, plans
+from xdmigrate_state import failures, folders, mailboxes, plans
 from xdmigrate_state.database import Database
 from xdmigrate_state.rows import FailureRow, FolderRow, MailboxRow, MailboxSpec
 
@@ -135,10 +136,9 @@ class Job:
         return self.db.read(partial(failures.of_plan, plan_id=self._plan_id))
 
     def retry_quarantine(self) -> None:
-        """What `quarantine retry` does: failed items become pending again."""
-        for failure in self.failures():
-            row = self.db.read(partial(folders.get, folder_id=failure.folder_id))
-            self.db.write(partial(ledger.reopen, folder=row, refs=[failure.source_id]))
+        """What `quarantine retry --all` does."""
+        ask = Ask(Verb.RETRY, (self._mailbox_id,), tuple(each.id for each in self.failures()))
+        self.db.write(partial(apply, plan_id=self._plan_id, ask=ask, now=self.clock.now()))
 
     def everything(self) -> list[bytes]:
         """Every message on the target, in no order."""
