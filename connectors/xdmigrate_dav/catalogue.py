@@ -38,6 +38,7 @@ FOR_TASKS = "-tasks"
 
 _OURS = re.compile(rf".*/[0-9a-f]{{32}}({FOR_TASKS})?(-\d)?/")
 _OWNER = re.compile(r" \((?:(?! \().)*<[^<>]*>\)\Z")
+READING = frozenset(map(dav, ("all", "read")))
 WRITING = frozenset(map(dav, ("all", "write", "write-content", "bind")))
 SUBSCRIBED = f"{{{SERVER}}}subscribed"
 SHARED = f"{{{SERVER}}}shared"
@@ -91,7 +92,7 @@ def of(answer: Answer, path: str, principal: str, owner: str, *, behalf: bool = 
         components=frozenset() if contacts else _components(answer),
         token="" if is_sogo else token_of(answer),
         writable=_is_writable(answer),
-        left_out=_left_out(types, path, principal, owner),
+        left_out=_left_out(types, path, principal, owner) or _unreadable(answer),
         limit=_number(answer.text(names.CONTACTS_LIMIT if contacts else names.CALENDAR_LIMIT)),
         versions=_versions(answer),
         colour=answer.text(names.COLOUR),
@@ -125,6 +126,12 @@ def _components(answer: Answer) -> frozenset[str]:
         return EVERYTHING
     listed = frozenset(each.get("name", "").upper() for each in told.iterchildren(cal("comp")))
     return (listed & EVERYTHING) or EVERYTHING
+
+
+def _unreadable(answer: Answer) -> str:
+    """One that may only be asked when somebody is busy (RFC 4791 section 6.1.1) refuses its list."""
+    told = answer.names(names.PRIVILEGES)
+    return "must not be read" if cal("read-free-busy") in told and not told & READING else ""
 
 
 def _is_writable(answer: Answer) -> bool:

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from xdmigrate.contract import Finding
-from xdmigrate.model import Login
+from xdmigrate.model import Kind, Login
 from xdmigrate_dav.catalogue import Collection
 from xdmigrate_dav.invitations import SCHEDULES, WORDS, Step
 from xdmigrate_dav.session import Session
@@ -14,9 +14,10 @@ from xdmigrate_dav.session import Session
 POWERS = ("calendar-access", "addressbook", "extended-mkcol")
 """Words of the `DAV` header that matter (RFC 4791, 6352, 5689)."""
 
+_NOUNS = {Kind.CALENDAR: "calendars", Kind.CONTACTS: "address books", Kind.TASKS: "task lists"}
 _REMEDY = (
     "to keep attendees, switch the server's sending of invitations off and write `scheduling: off` at the endpoint, or "
-    "prove with `xdmigrate canary` that it can be kept silent; else they stay in the description"
+    "prove with `xdmigrate canary PLAN` that it can be kept silent; else they stay in the description"
 )
 
 
@@ -39,8 +40,8 @@ def _powers(session: Session) -> Finding:
 
 
 def _contents(session: Session, collections: list[Collection]) -> Iterator[Finding]:
-    kinds = Counter(kind.value for each in collections if not each.left_out for kind in each.kinds)
-    told = ", ".join(f"{count} for {kind}" for kind, count in sorted(kinds.items()))
+    kinds = Counter(kind for each in collections if not each.left_out for kind in each.kinds)
+    told = ", ".join(f"{_NOUNS[kind]}: {count}" for kind, count in sorted(kinds.items()))
     yield Finding("collections", ok=True, text=told or "no calendar and no address book")
     for what, homes in (("calendars", session.account.calendars), ("address books", session.account.contacts)):
         if not homes:
@@ -54,7 +55,7 @@ def _contents(session: Session, collections: list[Collection]) -> Iterator[Findi
 
 def _rights(collections: list[Collection], *, writable: bool) -> Iterator[Finding]:
     for why, count in sorted(Counter(each.left_out for each in collections if each.left_out).items()):
-        yield Finding("rights", ok=True, text=f"{count} left out: {why}", remedy="")
+        yield Finding("collections", ok=True, text=f"{count} left out: {why}")
     closed = [each for each in collections if not each.left_out and not each.writable]
     if writable and closed:
         yield Finding("rights", ok=True, text=f"{len(closed)} can only be read", remedy="nothing is written there")

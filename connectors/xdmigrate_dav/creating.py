@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from hashlib import sha256
+from unicodedata import category
 
 from xdmigrate.errors import AccessDenied, FolderUnusable
 from xdmigrate.model import Kind, Path
@@ -17,18 +18,32 @@ from xdmigrate_dav.wire import XML, Reply
 LONGEST_NAME = 255
 """Characters of a display name."""
 
+BEYOND = "\uffff"
+"""The last character of 16 bits; emoji are beyond."""
+UNFIT = frozenset(("Cc", "Cn", "Cs", "Zl", "Zp"))
+"""Kinds of characters that no display name holds; what joins emoji or is no plain space is none of them."""
+
 COMPONENTS = {Kind.CALENDAR: ("VEVENT", "VJOURNAL"), Kind.TASKS: ("VTODO",)}
 NAMES_TRIED = 3
 
 
-def is_possible(path: Path) -> bool:
-    """Whether a collection can have this name: they have one level, and XML has to hold it."""
-    return len(path) == 1 and 0 < len(path[0]) <= LONGEST_NAME and path[0] == path[0].strip() and path[0].isprintable()
+def is_possible(path: Path, *, sogo: bool = False) -> bool:
+    """Whether a collection can have this name: they have one level, and XML has to hold it.
+
+    `sogo`: what it would write into its lists is no XML; most clients could not read the account any more.
+    """
+    name = path[0] if len(path) == 1 else ""
+    return (
+        0 < len(name) <= LONGEST_NAME
+        and name == name.strip()
+        and not UNFIT & set(map(category, name))
+        and not (sogo and max(name) > BEYOND)
+    )
 
 
 def create(session: Session, path: Path, kind: Kind) -> Listed:
     """The folder, made if it is not there. Raises FolderUnusable, AccessDenied or QuotaExceeded."""
-    if kind is Kind.MAIL or not is_possible(path):
+    if kind is Kind.MAIL or not is_possible(path, sogo=session.is_sogo):
         cause = f"a {kind.value} folder cannot be called '{'/'.join(path)}'"
         raise session.client.peer.error(FolderUnusable, cause, "rename it in `scope.folders`")
     found = same_name(session.listed(), kind, path[0])
@@ -65,14 +80,19 @@ def _make(session: Session, name: str, kind: Kind) -> str:
         reply = _asked(session, path, name, kind)
         if reply.is_success:
             return path
-        if reply.status != 405:  # there is something already
+        if not _is_taken(reply):
             break
     raise _refusal(session, name, kind, reply)
 
 
+def _is_taken(reply: Reply) -> bool:
+    """Whether there is something already (RFC 4791 section 5.3.1.1, RFC 4918 section 9.3.1)."""
+    return reply.status == 405 or reply.condition == "resource-must-be-null"
+
+
 def _refusal(session: Session, name: str, kind: Kind, reply: Reply | None) -> Exception:
     doing = f"create {kind.value} '{name}'"
-    if reply is None or reply.status in (400, 405, 409, 412, 415, 500, 501):
+    if reply is None or _is_taken(reply) or reply.status in (400, 409, 412, 415, 500, 501):
         told = "the name is taken" if reply is None else f"the server answers {reply.status}"
         return session.client.peer.error(FolderUnusable, f"cannot {doing}: {told}")
     return session.client.refusal(doing, reply)
@@ -83,7 +103,7 @@ def _asked(session: Session, path: str, name: str, kind: Kind) -> Reply:
     reply = Reply(501, {})
     for method, body in _ways(name, kind):
         reply = session.client.request(method, path, body=body, headers=XML)
-        if reply.is_success or reply.status not in (400, 403, 409, 415, 422, 500, 501):
+        if reply.is_success or _is_taken(reply) or reply.status not in (400, 403, 409, 415, 422, 500, 501):
             return reply
     return reply
 

@@ -13,6 +13,7 @@ from xdmigrate_dav.names import dav
 from xdmigrate_dav.wire import XML, Client, Reply, TooLong
 
 WELL_KNOWN = ("/.well-known/caldav", "/.well-known/carddav")
+NO_DAV = "write the path of the DAV service into `url`, for example /SOGo/dav/ or /remote.php/dav/"
 ASKED = (names.PRINCIPAL, names.TYPE, names.CALENDAR_HOME, names.CONTACTS_HOME)
 LONGEST = 1 << 20
 """Bytes of an answer about one resource."""
@@ -96,7 +97,7 @@ def _asked(client: Client, path: str, *, must: bool) -> _Asked | None:
     if answer is None and must:
         if reply.status in (403, 404):
             raise client.peer.error(AccessDenied, f"{path} answers {reply.status}", "look at `url` and `principal`")
-        raise client.peer.error(ProtocolError, f"{path} is no WebDAV (status {reply.status})", "look at `url`")
+        raise client.peer.error(ProtocolError, f"{path} is no WebDAV (status {reply.status})", NO_DAV)
     return None if answer is None else _Asked(reply.url, answer)
 
 
@@ -113,7 +114,7 @@ def _first(reply: Reply) -> Answer | None:
     if reply.status != 207:
         return None
     try:
-        return next(documents.Multistatus().read([reply.body]), None)
+        return next(documents.Multistatus().read(reply.body), None)
     except BadXml:
         return None
 

@@ -21,9 +21,14 @@ Parser: Any = etree.XMLPullParser
 WORDS = 100
 """Characters of an explanation that are repeated."""
 
+PIECE = 65536
+_HALF = re.compile(rb"&#(?:(5[5-7][0-9]{3})|[xX]([dD][89a-fA-F][0-9a-fA-F]{2}));")
+_HALVES = re.compile(rb"(?:%s)+" % _HALF.pattern)
 _QUOTING = re.compile(r"[:\"“‘<(\[]|(?<!\w)'|\. ")
 ANSWERS = 500_000
 """Responses in one multistatus; more are no collection that anybody can use."""
+ELEMENTS = 100_000
+"""Elements in one response: each takes thirty times the memory of its bytes."""
 
 
 class BadXml(ValueError):
@@ -62,9 +67,10 @@ class Multistatus:
     def __init__(self) -> None:
         self.token = ""
 
-    def read(self, chunks: Iterable[bytes]) -> Iterator[Answer]:
-        """Each answer once; raises BadXml."""
-        count = 0
+    def read(self, body: bytes, piece: int = PIECE) -> Iterator[Answer]:
+        """Each answer once; raises BadXml. `piece`: bytes that are looked at together."""
+        count, whole = 0, memoryview(_mended(body))
+        chunks = (bytes(whole[start : start + piece]) for start in range(0, len(whole), piece))
         for element in _elements(chunks, (dav("response"), dav("sync-token"))):
             parent = element.getparent()
             if parent is None or parent.getparent() is not None:  # inside a property
@@ -77,6 +83,20 @@ class Multistatus:
                 raise BadXml("the answer has no end")
             yield _answer(element)
             _forget(element)
+
+
+def _mended(body: bytes) -> bytes:
+    """With whole characters: SOGo writes one beyond 16 bits, as emoji are, as the two halves that UTF-16 makes of it.
+
+    XML has no such references (section 4.1): one in the name of a calendar would hide the whole account.
+    """
+    return _HALVES.sub(_whole, body) if b"&#" in body else body
+
+
+def _whole(found: re.Match[bytes]) -> bytes:
+    codes = (int(decimal) if decimal else int(digits, 16) for decimal, digits in _HALF.findall(found[0]))
+    text = b"".join(code.to_bytes(2) for code in codes).decode("utf-16-be", "replace")
+    return "".join(f"&#{ord(each)};" for each in text).encode()
 
 
 def condition_of(body: bytes) -> tuple[str, list[str]]:
@@ -113,14 +133,18 @@ def _elements(chunks: Iterable[bytes], tags: Sequence[str]) -> Iterator[Element]
         remove_comments=True,
         remove_pis=True,
     )
-    begun = False
+    begun, held = False, 0
     try:
         for chunk in chunks:
             parser.feed(chunk)
             for event, element in parser.read_events():
                 begun = begun or _begin(element)
+                held += event == "start"
+                if held > ELEMENTS:
+                    raise BadXml("the answer tells too much about one resource")
                 if event == "end" and element.tag in tags:
                     yield element
+                    held = held if element.getparent() is not None else 0  # what was forgotten is no longer held
         parser.close()
         for event, element in parser.read_events():
             if event == "end" and element.tag in tags:
@@ -153,7 +177,7 @@ def _answer(response: Element) -> Answer:
         status = _status(stat.findtext(dav("status")))
         for held in stat.iterchildren(dav("prop")):
             for element in held.iterchildren("*"):
-                if 200 <= status < 300:
+                if 200 <= status < 300 or not status:  # a server that says nothing else about it tells it
                     answer.found[str(element.tag)] = element
                 else:
                     answer.lacking[str(element.tag)] = status

@@ -15,16 +15,20 @@ PLAIN = "~!$&'()*+,=:@"
 _ORDINARY = re.compile(r"(?:/(?!\.\.?(?:/|\Z))[A-Za-z0-9\-._~!$&'()*+,=:@]*)+")
 """A path in our spelling already, as most are: nothing is escaped, and nothing would have to be."""
 
-LONGEST = 2000
-"""Characters of an address that is believed."""
+_ESCAPED = str.maketrans({";": "%3B", "?": "%3F", "#": "%23"})
+"""What would end a path: addresses in answers have nothing behind it, but some servers leave it so in names."""
+
+LONGEST = 16_000
+"""Characters of an address that is believed; of one that is too long for its server an item is told as unreadable."""
 
 
 class ForeignHost(ValueError):
-    """The address is on another host, which never gets the account's credentials; `host` is that one."""
+    """The address is on another host, which never gets the account's credentials; `host` and `path` are of that one."""
 
-    def __init__(self, host: str) -> None:
+    def __init__(self, host: str, path: str | None) -> None:
         super().__init__(host)
         self.host = host
+        self.path = path
 
 
 def path_of(href: str, base: str) -> str | None:
@@ -32,7 +36,7 @@ def path_of(href: str, base: str) -> str | None:
 
     Scheme and port are not looked at: behind a proxy a server often does not know its own. Raises ForeignHost.
     """
-    href = href.strip().replace(";", "%3B")
+    href = href.strip().translate(_ESCAPED)
     if not href or len(href) > LONGEST:
         return None
     if "//" not in href and _ORDINARY.fullmatch(href):
@@ -48,7 +52,7 @@ def path_of(href: str, base: str) -> str | None:
     if parts.scheme not in ("http", "https") or not host:
         return None
     if host != ours.hostname:
-        raise ForeignHost(host)
+        raise ForeignHost(host, canonical(parts.path))
     return canonical(parts.path)
 
 

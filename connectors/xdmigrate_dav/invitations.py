@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 SCHEDULES = frozenset(("calendar-auto-schedule", "calendar-schedule"))
 """Words of the `DAV` header by which a server says so (RFC 6638 section 2; the second is from its drafts)."""
 
+CALENDARS = "calendar-access"
+"""What every server of calendars says there (RFC 4791 section 5.1)."""
+
 PROMISES = {
     Scheduling.UNKNOWN: Promise.NONE,
     Scheduling.OFF: Promise.OFF,
@@ -59,10 +62,18 @@ WORDS = {
     Step.OFF: "the plan says that the server's sending is switched off: organiser and attendees are kept as they are",
     Step.CLIENT: "events are written with SCHEDULE-AGENT=CLIENT, to keep the server silent: organiser and attendees "
     "are kept, and later changes to these events are not sent by the server either",
-    Step.STRIP: "the server would send invitations: attendees of events to come go into the description",
+    Step.STRIP: "the server may send invitations: attendees of events to come go into the description",
     Step.STRIP_ALL: "SOGo writes into the calendars of the people in an event even where its sending is switched off: "
     "attendees go into the description, those of past events, too",
 }
+
+
+def schedules(powers: frozenset[str]) -> bool:
+    """Whether a server may send invitations: it says so, or does not speak for itself.
+
+    Proxies answer OPTIONS in the place of a server, or forbid it: no word then tells what the server does.
+    """
+    return bool(powers & SCHEDULES) or CALENDARS not in powers
 
 
 def step(powers: frozenset[str], scheduling: Scheduling, *, delivers: bool = False) -> Step:
@@ -70,7 +81,7 @@ def step(powers: frozenset[str], scheduling: Scheduling, *, delivers: bool = Fal
 
     `delivers`: it writes into colleagues' calendars whatever its switches and SCHEDULE-AGENT say, for past events too.
     """
-    if not powers & SCHEDULES:
+    if not schedules(powers):
         return Step.NOTHING
     if delivers:
         return Step.STRIP_ALL

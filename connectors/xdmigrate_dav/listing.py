@@ -20,10 +20,12 @@ from xdmigrate_dav.names import cal, card
 from xdmigrate_dav.wire import Client, TooLong
 
 ASKED = (names.ETAG, names.SIZE, names.MODIFIED, names.MEDIA, names.TYPE)
+GONE = frozenset((404, 410))
 STATE_BYTES = 16
 PAGES = 10_000
 """Most pages of one list."""
 
+_STRONG = re.compile(rb'"[ !#-~]*"')
 _COMPONENT = re.compile(r";\s*component=\"?([A-Za-z]+)", re.IGNORECASE)
 """RFC 5545 section 8.1: a parameter of the media type."""
 
@@ -35,6 +37,7 @@ class Listing:
     heads: dict[bytes, Head] = field(default_factory=dict)
     token: str = ""
     components: dict[bytes, str] = field(default_factory=dict)  # what each item is, as far as it is told
+    is_met: bool = False  # the answers are about this collection
 
     @property
     def state(self) -> bytes:
@@ -56,6 +59,7 @@ class Listing:
         whole = True
         for answer in answers:
             member = _path(client, answer, path)
+            self.is_met = self.is_met or (member is not None and hrefs.collection(member).startswith(path))
             if member is not None and hrefs.collection(member) == path:
                 if answer.status == 404:
                     raise client.peer.error(FolderUnusable, f"the collection {path} is gone")
@@ -100,6 +104,8 @@ def read(client: Client, path: str, doing: str, tokens: tuple[str, ...] = ()) ->
             return _by_pages(client, path, doing)
     except (TooLong, QuotaExceeded):  # 507 to a question: the server gives no more
         return _by_pages(client, path, doing)
+    if not listing.is_met:  # the collection itself has to be in its list (RFC 4918 section 9.1)
+        raise client.peer.error(ProtocolError, f"cannot {doing}: the answer is about something else than {path}")
     return listing.sorted()
 
 
@@ -151,16 +157,19 @@ def version_of(answer: Answer) -> bytes:
 
 
 def is_strong(version: bytes) -> bool:
-    """Whether a write can be made conditional on it (RFC 9110 section 8.8.1)."""
-    return version.startswith(b'"')
+    """Whether a write can be made conditional on it (RFC 9110 section 8.8.1), and a header can hold it."""
+    return _STRONG.fullmatch(version) is not None
 
 
 def _head(answer: Answer, member: str, path: str) -> Head | None:
-    """None for collections inside, calendars inside, and what is gone meanwhile."""
+    """None for collections inside, calendars inside, and what is gone meanwhile.
+
+    Of what the server cannot tell anything now, it is known that it is there: whoever wants it will be told why not.
+    """
     ref, types = hrefs.ref_of(member, path), answer.names(names.TYPE)
     if ref is None or types & {names.dav("collection"), cal("calendar"), card("addressbook")}:
         return None
-    if answer.status not in (0, 200) or (not answer.found and answer.lacking):
+    if GONE & {answer.status, *(answer.lacking.values() if not answer.found else ())}:
         return None
     size = answer.text(names.SIZE)
     return Head(
@@ -169,7 +178,8 @@ def _head(answer: Answer, member: str, path: str) -> Head | None:
 
 
 def _path(client: Client, answer: Answer, path: str) -> str | None:
+    """Behind a proxy a server may not know its own name; only the one that the plan names is asked for anything."""
     try:
         return hrefs.path_of(answer.href, client.url(path))
-    except ForeignHost:
-        return None
+    except ForeignHost as foreign:
+        return foreign.path

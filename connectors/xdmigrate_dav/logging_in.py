@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterable, Sequence
+from urllib.request import parse_http_list, parse_keqv_list
 
 import httpx
 
 from xdmigrate.model import Login, Token
 from xdmigrate_dav.settings import Mechanism
 
-_SCHEME = re.compile(r"(?:^|,)\s*([A-Za-z][A-Za-z0-9-]*)(?=\s|$|,)")
+_PARAMETER = re.compile(r"[^\s=\"]+\s*=")
+
+ALGORITHMS = frozenset(("MD5", "SHA", "SHA-256", "SHA-512"))
+"""By which a password can be answered as a digest (RFC 7616 section 3.3), each also with "-sess"."""
 
 Flow = Generator[httpx.Request, httpx.Response, None]
 
@@ -54,8 +58,24 @@ class Credentials(httpx.Auth):
         login = self._login
         if mechanism is Mechanism.BEARER and login.token is not None:
             return _Bearer(login.token)
-        kind = httpx.DigestAuth if mechanism is Mechanism.DIGEST else httpx.BasicAuth
+        kind = _Digest if mechanism is Mechanism.DIGEST else httpx.BasicAuth
         return kind(login.user, login.password)
+
+
+class _Digest(httpx.DigestAuth):
+    """A digest of the password (RFC 7616), by the first challenge that can be answered."""
+
+    def auth_flow(self, request: httpx.Request) -> Flow:
+        flow = super().auth_flow(request)
+        asked = next(flow)
+        while True:
+            response = yield asked
+            told = challenges(response.headers.get_list("www-authenticate"))
+            response.headers["www-authenticate"] = next((each for each in told if _is_answerable_digest(each)), "")
+            try:
+                asked = flow.send(response)
+            except StopIteration:
+                return
 
 
 class _Bearer(httpx.Auth):
@@ -77,6 +97,30 @@ class _Bearer(httpx.Auth):
             yield request
 
 
-def offered(challenges: Sequence[str]) -> frozenset[str]:
-    """The names of the schemes in `WWW-Authenticate` (RFC 9110 section 11.6.1), in small letters."""
-    return frozenset(found.lower() for each in challenges for found in _SCHEME.findall(each))
+def challenges(fields: Iterable[str]) -> list[str]:
+    """Each challenge by itself: one field `WWW-Authenticate` may hold several (RFC 9110 section 11.6.1)."""
+    found: list[list[str]] = []
+    for field in fields:
+        for number, part in enumerate(filter(None, parse_http_list(field))):
+            if number and _PARAMETER.match(part):
+                found[-1].append(part)
+            else:
+                found.append([part])
+    return [", ".join(parts) for parts in found]
+
+
+def offered(fields: Sequence[str]) -> frozenset[str]:
+    """The names of the schemes that a server offers, in small letters; no digest that cannot be answered."""
+    schemes = ((each.partition(" ")[0].lower(), each) for each in challenges(fields))
+    return frozenset(name for name, each in schemes if name != "digest" or _is_answerable_digest(each))
+
+
+def _is_answerable_digest(challenge: str) -> bool:
+    scheme, _, rest = challenge.partition(" ")
+    parts = parse_http_list(rest)
+    if scheme.lower() != "digest" or not challenge.isascii() or not all(map(_PARAMETER.match, parts)):
+        return False
+    told = {name.strip().lower(): value for name, value in parse_keqv_list(parts).items()}
+    ways = [each.strip().lower() for each in told.get("qop", "auth").split(",")]
+    algorithm = told.get("algorithm", "MD5").upper().removesuffix("-SESS")
+    return {"realm", "nonce"} <= told.keys() and "auth" in ways and algorithm in ALGORITHMS

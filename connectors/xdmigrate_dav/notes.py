@@ -53,7 +53,7 @@ def put(session: Session, path: str, name: str, value: str) -> bool:
             raise session.client.refusal("set a property", reply)
         return False
     try:
-        return any(name in answer.found for answer in documents.Multistatus().read([reply.body]))
+        return any(name in answer.found for answer in documents.Multistatus().read(reply.body))
     except (documents.BadXml, XdmigrateError):
         return False
 

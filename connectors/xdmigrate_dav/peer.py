@@ -27,6 +27,11 @@ Kind = TypeVar("Kind", bound=XdmigrateError)
 SHOWN = 300
 """Characters of an error's cause, the server's words included."""
 
+
+class GatewayFailed(Throttled):
+    """A proxy answers that the server behind it does not: that has gone, or fails over what it was asked."""
+
+
 LONGEST_DELAY = 3600.0
 """Seconds that a server may ask to wait before it is looked at again all the same."""
 
@@ -38,6 +43,7 @@ REMEDIES: Mapping[type[XdmigrateError], str] = {
     LoginRejected: "correct the user or the password; it is not tried again before the secret changes",
     ProtocolError: "it is tried again; if it stays, look at `url` and at the server",
     QuotaExceeded: "raise the account's quota or make room, then run again",
+    GatewayFailed: "it is tried again later; if this goes on, look at the server behind the proxy",
     Throttled: "it is tried again later; if this goes on, lower the endpoint's `limits`",
     Unreachable: "look at `url` and the firewall; it is tried again",
 }
@@ -89,7 +95,7 @@ def meaning(status: int, condition: str = "") -> type[XdmigrateError]:
     if status in (404, 409, 410, 412):
         return FolderUnusable
     if status in (429, 502, 503, 504):
-        return Throttled
+        return GatewayFailed if status == 502 else Throttled
     return ProtocolError
 
 
@@ -100,7 +106,7 @@ def delay_of(retry_after: str, now: datetime | None = None) -> float | None:
         return min(float(text[:12]), LONGEST_DELAY)
     try:
         when = parsedate_to_datetime(text)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     if when.tzinfo is None:
         when = when.replace(tzinfo=UTC)

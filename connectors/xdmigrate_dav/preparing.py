@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from hashlib import sha256
@@ -14,6 +15,11 @@ from xdmigrate_dav.invitations import Step
 
 if TYPE_CHECKING:
     from xdmigrate.formats.ical import Outline
+
+OURS = b"xd"
+"""How our names begin: those that other programs make of digests have hexadecimal digits alone."""
+NAME_DIGITS = 30
+_OWN_NAME = re.compile(rb"%s[0-9a-f]{%d}\.(?:ics|vcf)" % (OURS, NAME_DIGITS))
 
 CARD_VERSIONS = frozenset(("3.0", "4.0"))
 _COMPONENTS = {"VEVENT": Kind.CALENDAR, "VJOURNAL": Kind.CALENDAR, "VFREEBUSY": Kind.CALENDAR, "VTODO": Kind.TASKS}
@@ -120,13 +126,12 @@ def faults(ready: Prepared, kind: Kind, taken: frozenset[str]) -> tuple[str, ...
 
 def own_name(uid: str, ending: bytes) -> bytes:
     """Names of UIDs are as odd as people make them; ours is plain, and the same in every run."""
-    return sha256(uid.encode("utf-8", "surrogatepass")).hexdigest()[:32].encode() + ending
+    return OURS + sha256(uid.encode("utf-8", "surrogatepass")).hexdigest()[:NAME_DIGITS].encode() + ending
 
 
 def is_own_name(ref: bytes) -> bool:
     """Whether the name looks like one that `own_name` makes."""
-    name, _, ending = ref.rpartition(b".")
-    return ending in (b"ics", b"vcf") and len(name) == 32 and all(each in b"0123456789abcdef" for each in name)
+    return _OWN_NAME.fullmatch(ref) is not None
 
 
 def is_same(mine: bytes, theirs: bytes, kind: Kind) -> bool:

@@ -11,7 +11,7 @@ from xdmigrate_dav import documents, listing, names
 from xdmigrate_dav.catalogue import Collection
 from xdmigrate_dav.preparing import is_own_name
 from xdmigrate_dav.reading import Reader
-from xdmigrate_dav.wire import Client, TooLong
+from xdmigrate_dav.wire import Client
 
 LONGEST = 16 << 20
 """Bytes of an answer that should hold nothing but UIDs; servers that send everything are asked piece by piece."""
@@ -49,7 +49,7 @@ class Presence:
         wanted = set(refs)
         try:
             found = {ref: data for ref, data in self._told() if ref in wanted}
-        except (TooLong, ProtocolError, AccessDenied, FolderUnusable):
+        except (ProtocolError, AccessDenied, FolderUnusable):
             found = {}
         left = [ref for ref in refs if ref not in found]
         reader = Reader(self._client, self._folder, self._collection.versions)

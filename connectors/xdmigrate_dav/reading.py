@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
-from xdmigrate.errors import AccessDenied, FolderUnusable, ItemRefused, ProtocolError
+from xdmigrate.errors import AccessDenied, ConnectionLost, FolderUnusable, ItemRefused, ProtocolError
 from xdmigrate.formats.refusal import Unreadable
 from xdmigrate.formats.vcard import outline
 from xdmigrate.model import Folder, Kind
@@ -13,14 +14,18 @@ from xdmigrate_dav import documents, hrefs, listing, names, vlists
 from xdmigrate_dav.bodies import LARGEST_ITEM
 from xdmigrate_dav.documents import Element
 from xdmigrate_dav.names import cal, card
+from xdmigrate_dav.peer import GatewayFailed
 from xdmigrate_dav.session import shown
-from xdmigrate_dav.wire import Client, TooLong
+from xdmigrate_dav.wire import Client, Reply, TooLong
 
 TOGETHER = 50
 """Items asked for by one request."""
 
 BATCH = 4 << 20
 """Bytes of the answer to one request for several items; a longer one is asked for in halves."""
+
+ATTEMPTS = 2
+"""Times that an item is asked for of a server that fails over it; each asks once more where the connection ends."""
 
 _TYPES = {Kind.CALENDAR: "text/calendar", Kind.TASKS: "text/calendar", Kind.CONTACTS: "text/vcard"}
 
@@ -61,7 +66,7 @@ class Reader:
             found = {each.ref: _uid(each.data) for each in self._read(vlists.cards(read.data))}
             return replace(read, data=vlists.as_group(read.data, found))
         except Unreadable as error:
-            return Read(read.ref, refused=self._refused("unreadable", f"is not understood: {error}"))
+            return Read(read.ref, refused=self.refusal("unreadable", f"is not understood: {error}"))
 
     def _read(self, refs: Sequence[bytes]) -> Iterator[Read]:
         for start in range(0, len(refs), TOGETHER):
@@ -98,8 +103,10 @@ class Reader:
                     found[ref] = Read(ref, refused=_GONE)
                 elif element is not None and element.text:
                     found[ref] = Read(ref, listing.version_of(answer), _lines(element.text))
-        except (ProtocolError, FolderUnusable, AccessDenied):  # cannot be read together: one of them may be the reason
-            return found
+        except TooLong:
+            raise
+        except (ProtocolError, FolderUnusable, AccessDenied, ConnectionLost, GatewayFailed):
+            return found  # cannot be read together: one of them may be the reason
         return found
 
     def _report(self) -> tuple[str, Element]:
@@ -109,20 +116,35 @@ class Reader:
         return cal("calendar-multiget"), documents.element(names.CALENDAR_DATA)
 
     def _get(self, ref: bytes) -> Read | None:
+        """Not packed: some proxies give what they pack another ETag than the server does."""
+        asked = {"accept": self._accepted, "accept-encoding": "identity"}
         try:
-            reply = self._client.request(
-                "GET", hrefs.path_to(ref, self._inside), headers={"accept": self._accepted}, longest=LARGEST_ITEM
-            )
+            reply = self._patiently(hrefs.path_to(ref, self._inside), asked)
         except TooLong:
-            return Read(ref, refused=self._refused("too-big", f"is larger than {LARGEST_ITEM} bytes"))
+            return Read(ref, refused=self.refusal("too-big", f"is larger than {LARGEST_ITEM} bytes"))
+        if reply is None:
+            return Read(ref, refused=self.refusal("unreadable", "is not given: the server fails over it"))
         if reply.status in (404, 410):
             return None
         if reply.is_success:
             return Read(ref, reply.headers.get("etag", "").encode("latin-1", "replace"), reply.body)
         error = self._client.refusal(self._doing, reply)
-        if reply.status in (401, 429, 502, 503, 504):
+        if reply.status in (401, 429, 503, 504):
             raise error
-        return Read(ref, refused=self._refused("unreadable", f"is not given: the server answers {reply.status}"))
+        return Read(ref, refused=self.refusal("unreadable", f"is not given: the server answers {reply.status}"))
+
+    def _patiently(self, path: str, asked: dict[str, str]) -> Reply | None:
+        """The answer; None where the server fails over this item each time, and answers otherwise.
+
+        Such an item must not keep all others waiting. Raises ConnectionLost or Throttled when nothing is answered.
+        """
+        for _ in range(ATTEMPTS):
+            with suppress(ConnectionLost):
+                reply = self._client.request("GET", path, headers=asked, longest=LARGEST_ITEM)
+                if reply.status != 502:
+                    return reply
+            self._client.answers(self._doing, self._inside, documents.propfind((names.TYPE,)))
+        return None
 
     @property
     def _doing(self) -> str:
@@ -133,7 +155,8 @@ class Reader:
         kind = _TYPES[self._folder.kind]
         return f"{kind}; version={self._newest}" if self._newest and kind == "text/vcard" else f"{kind}, */*;q=0.1"
 
-    def _refused(self, reason: str, what: str) -> ItemRefused:
+    def refusal(self, reason: str, what: str) -> ItemRefused:
+        """The error for an item that cannot be had; `what`: said of it."""
         peer = self._client.peer
         return ItemRefused(
             peer.clean(f"{peer.host}: an item of {shown(self._folder)} {what}"),

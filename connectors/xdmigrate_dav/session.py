@@ -14,7 +14,7 @@ from xdmigrate_dav.catalogue import Collection, Listed
 from xdmigrate_dav.discovery import Account
 from xdmigrate_dav.documents import Answer
 from xdmigrate_dav.hrefs import ForeignHost
-from xdmigrate_dav.invitations import SCHEDULES, Step
+from xdmigrate_dav.invitations import Step
 from xdmigrate_dav.listing import Listing
 from xdmigrate_dav.settings import Settings, principal_of
 from xdmigrate_dav.wire import Client
@@ -60,18 +60,22 @@ class Session:
 
     @cached_property
     def powers(self) -> frozenset[str]:
-        """The words of the `DAV` header (RFC 4918 section 10.1), in small letters."""
+        """The words of the `DAV` header (RFC 4918 section 10.1), in small letters. Raises when the server is busy."""
         words: list[str] = []
         for home in self.account.homes:
             reply = self.client.request("OPTIONS", home)
             if reply.is_success:
                 words += reply.headers.get("dav", "").split(",")
+            elif reply.status in (401, 429, 502, 503, 504):
+                raise self.client.refusal("ask what the server can do", reply)
         return frozenset(word.strip().lower() for word in words)
 
     @cached_property
     def step(self) -> Step:
         """What keeps the server from sending invitations."""
-        delivers = bool(self.powers & SCHEDULES) and any(each.is_sogo for each in self.collections())
+        if not self.account.calendars:
+            return Step.NOTHING
+        delivers = invitations.schedules(self.powers) and any(each.is_sogo for each in self.collections())
         return invitations.step(self.powers, self.settings.scheduling, delivers=delivers)
 
     # --- collections --------------------------------------------------------------------------------------------
@@ -91,6 +95,11 @@ class Session:
                     self._tokens = tuple(each for each in self._tokens if answer.text(each))[:1] or self._tokens
         self._known = found
         return list(found.values())
+
+    @property
+    def is_sogo(self) -> bool:
+        """Whether SOGo keeps what was told last."""
+        return any(each.is_sogo for each in self._known.values())
 
     def known(self, folder: Folder) -> Collection:
         """The collection of a folder, as it was told last. Raises FolderUnusable when it is not there."""

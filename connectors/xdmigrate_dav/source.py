@@ -54,9 +54,15 @@ class DavSource:
         return Changes(CURSOR + found.state, complete=True, heads=iter(found.heads.values()))
 
     def read(self, folder: Folder, refs: Sequence[bytes]) -> Iterator[Item]:
-        for one in self._reader(folder).read(sorted(set(refs))):
+        """What is listed, and then not to be had, is told: nobody would ever hear of it."""
+        reader, missing = self._reader(folder), set(refs)
+        for one in reader.read(sorted(missing)):
+            missing.discard(one.ref)
             body = HeldBody(one.data) if one.refused is None else RefusedBody(one.refused)
             yield Item(Head(one.ref, len(one.data), version=one.version), body, folder.kind)
+        for head in self._session.listing(folder).only(missing).heads.values() if missing else ():
+            refused = reader.refusal("unreadable", "is listed, but the server does not give it")
+            yield Item(head, RefusedBody(refused), folder.kind)
 
     def sharing(self, folder: Folder) -> Sharing:
         return notes.read(self._session, folder)

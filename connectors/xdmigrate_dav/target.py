@@ -31,7 +31,7 @@ class DavTarget(DavSource):
         return replace(super()._features(), rewrites=rewrites, strict=True, size_limit=LARGEST_ITEM)
 
     def refuses(self, paths: Sequence[Path]) -> set[Path]:
-        return {path for path in paths if not creating.is_possible(path)}
+        return {path for path in paths if not creating.is_possible(path, sogo=self._session.is_sogo)}
 
     def create_folder(self, path: Path, kind: Kind = Kind.MAIL, *, role: Role | None = None) -> Folder:  # noqa: ARG002
         found = self._session.folder(creating.create(self._session, path, kind), empty=True, fresh=True)
@@ -43,7 +43,7 @@ class DavTarget(DavSource):
         """There is nothing to subscribe to."""
 
     def rename_folder(self, folder: Folder, path: Path) -> Folder:
-        if not creating.is_possible(path):
+        if not creating.is_possible(path, sogo=self._session.is_sogo):
             cause = f"{shown(folder)} cannot be called '{'/'.join(path)}'"
             raise self._session.client.peer.error(FolderUnusable, cause)
         renamed = creating.rename(self._session, folder.native, folder.kind, path[0])

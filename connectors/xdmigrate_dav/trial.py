@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, NamedTuple
 from xdmigrate.contract import Refused
 from xdmigrate.errors import AccessDenied, EndpointError, FolderUnusable
 from xdmigrate.model import Folder, Head, HeldBody, Item, Kind, Path
-from xdmigrate_dav import creating, documents, hrefs, listing, names
+from xdmigrate_dav import creating, documents, hrefs, invitations, listing, names
 from xdmigrate_dav.catalogue import Collection
 from xdmigrate_dav.hrefs import ForeignHost
-from xdmigrate_dav.invitations import SCHEDULES, Step
+from xdmigrate_dav.invitations import Step
 from xdmigrate_dav.names import cal
 from xdmigrate_dav.preparing import Rules, own_name
 from xdmigrate_dav.presence import Presence
@@ -64,7 +64,7 @@ class DavTrial:
 
     @property
     def schedules(self) -> bool:
-        return bool(self._session.powers & SCHEDULES)
+        return invitations.schedules(self._session.powers)
 
     def invite(self, event: bytes, *, silent: bool) -> None:
         found = creating.create(self._session, CALENDAR, Kind.CALENDAR)

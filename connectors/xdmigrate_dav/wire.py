@@ -7,6 +7,7 @@ import socket
 import ssl
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import cast
 from urllib.parse import urljoin, urlsplit
 
 import httpx
@@ -14,13 +15,12 @@ import httpx
 from xdmigrate.errors import CertificateRejected, ConnectionLost, EndpointError, ProtocolError, Unreachable
 from xdmigrate.model import Login
 from xdmigrate_dav import documents, hrefs, tls
+from xdmigrate_dav.channel import CONNECT_SECONDS, IDLE_SECONDS, Channel
 from xdmigrate_dav.documents import BadXml, Multistatus
-from xdmigrate_dav.logging_in import Credentials
+from xdmigrate_dav.logging_in import Credentials, Flow
 from xdmigrate_dav.peer import Peer, delay_of, secrets_of
 from xdmigrate_dav.settings import DEFAULT_PORTS, Settings
-
-CONNECT_SECONDS = 30.0
-IDLE_SECONDS = 120.0
+from xdmigrate_dav.unpacking import BadPacking, unpacked
 
 LARGEST = 64 << 20
 """Bytes of an answer, unpacked."""
@@ -32,7 +32,7 @@ SAFE = frozenset(("GET", "HEAD", "OPTIONS", "PROPFIND", "REPORT"))
 XML = {"content-type": 'application/xml; charset="utf-8"'}
 
 
-class TooLong(Exception):
+class TooLong(ProtocolError):
     """The answer is larger than what was asked for may be."""
 
 
@@ -71,23 +71,17 @@ class Client:
         told = login.token.current() if login.token is not None else ""
         self.peer = Peer(settings.endpoint, f"{parts.hostname}:{port}", login.address, secrets_of(login.password, told))
         self.origin = f"{parts.scheme}://{parts.netloc}"
+        self._server = (parts.scheme, parts.hostname, port)
         self.credentials = Credentials(login, settings.mechanism)
         self._meter = settings.meter
         self._ended = 0  # connections in a row, by the server
-        self._http = httpx.Client(
-            auth=self.credentials,
-            headers={"user-agent": "xdmigrate"},
-            verify=tls.context(settings, self.peer) if parts.scheme == "https" else tls.nothing(),
-            timeout=httpx.Timeout(IDLE_SECONDS, connect=CONNECT_SECONDS),
-            limits=httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=30),
-            trust_env=False,  # no proxy and no .netrc that the plan does not know of
-            transport=transport,
-        )
+        believed = tls.context(settings, self.peer) if parts.scheme == "https" else tls.nothing()
+        self._channel = Channel(believed, transport)
 
     def close(self) -> None:
         """End the connection. Never raises."""
         with contextlib.suppress(Exception):
-            self._http.close()
+            self._channel.close()
 
     def url(self, path: str) -> str:
         """The whole address of a path on this server."""
@@ -116,10 +110,13 @@ class Client:
         raise self.peer.error(ProtocolError, f"{path} is redirected without an end")
 
     def _inside(self, url: str, where: str) -> str:
-        target = urljoin(url, where)
-        parts = urlsplit(target)
+        try:
+            parts = urlsplit(urljoin(url, where))
+            server = (parts.scheme, parts.hostname, parts.port or DEFAULT_PORTS.get(parts.scheme))
+        except ValueError as error:
+            raise self.peer.error(ProtocolError, "redirects to what is no address", "look at `url`") from error
         path = hrefs.canonical(parts.path or "/")
-        if f"{parts.scheme}://{parts.netloc}" != self.origin or path is None:
+        if server != self._server or path is None:
             cause = f"redirects to {parts.scheme}://{parts.netloc}, which never gets this account's credentials"
             raise self.peer.error(EndpointError, cause, "if that is the right server, write it as `url`")
         return self.url(path)
@@ -133,28 +130,41 @@ class Client:
         return self._once(method, url, body, headers, longest)
 
     def _once(self, method: str, url: str, body: bytes, headers: Mapping[str, str], longest: int) -> Reply:
+        """One question, after the login that it may take: what is answered to that is bounded, too."""
         with self._failing():
-            request = self._http.build_request(method, url, content=body or None, headers=dict(headers))
-            self._meter.count(commands=1, sent=len(body))
-            response = self._http.send(request, stream=True)
-            try:
-                pieces, size = [], 0
-                for piece in response.iter_bytes():
-                    size += len(piece)
-                    if size > longest:
-                        raise TooLong
-                    pieces.append(piece)
-            finally:
-                self._meter.count(received=response.num_bytes_downloaded)
-                response.close()
-                self._mind(response.headers.get("connection", ""))
-        return Reply(response.status_code, response.headers, b"".join(pieces), url)
+            flow = self.credentials.auth_flow(self._channel.request(method, url, body, headers))
+            request: httpx.Request | None = next(flow)
+            while request is not None:
+                self._meter.count(commands=1, sent=len(body))
+                response = self._channel.send(request)
+                told = self._body(response, longest)
+                request = _following(flow, response)
+        return Reply(response.status_code, response.headers, told, url)
+
+    def _body(self, response: httpx.Response, longest: int) -> bytes:
+        pieces, size = [], 0
+        try:
+            for piece in unpacked(self._raw(response), response.headers.get("content-encoding", "")):
+                size += len(piece)
+                if size > longest:
+                    raise self.peer.error(TooLong, f"the answer is longer than {longest} bytes")
+                pieces.append(piece)
+        finally:
+            response.close()
+            self._mind(response.headers.get("connection", ""))
+        return b"".join(pieces)
+
+    def _raw(self, response: httpx.Response) -> Iterator[bytes]:
+        """As it comes: what httpx unpacks may be of any size."""
+        for piece in cast(httpx.SyncByteStream, response.stream):
+            self._meter.count(received=len(piece))
+            yield piece
 
     def _mind(self, told: str) -> None:
         """A server that ends every connection may forget to say so of some (SOGo does): then none is used twice."""
         self._ended = self._ended + 1 if "close" in told.lower() else 0
         if self._ended > 1:
-            self._http.headers["connection"] = "close"
+            self._channel.end_each()
 
     @contextlib.contextmanager
     def _failing(self) -> Iterator[None]:
@@ -169,6 +179,8 @@ class Client:
             raise self.peer.error(ConnectionLost, f"silent for {IDLE_SECONDS:.0f} seconds") from error
         except httpx.TransportError as error:
             raise self.peer.error(ConnectionLost, str(error) or type(error).__name__) from error
+        except BadPacking as error:
+            raise self.peer.error(ProtocolError, str(error)) from error
         except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, UnicodeError) as error:
             raise self.peer.error(ProtocolError, "the answer is not HTTP") from error
 
@@ -179,7 +191,7 @@ class Client:
             return self.peer.error(CertificateRejected, told)
         if isinstance(cause, ssl.SSLError):
             told = getattr(cause, "reason", "") or type(cause).__name__
-            return self.peer.error(Unreachable, f"no TLS: {told}", "look at `url`")
+            return self.peer.error(Unreachable, f"no TLS: {told}", "look at the port in `url`")
         if isinstance(cause, socket.gaierror):
             return self.peer.error(Unreachable, "the name is not known", "look at the host in `url`")
         return self.peer.error(Unreachable, str(cause))
@@ -223,14 +235,17 @@ class Client:
 
     def _answers(self, doing: str, read: Multistatus, body: bytes) -> Iterator[documents.Answer]:
         try:
-            yield from read.read(_slices(body))
+            yield from read.read(body)
         except BadXml as error:
             raise self.peer.error(ProtocolError, f"cannot {doing}: {error}") from error
 
 
-def _slices(body: bytes) -> Iterator[bytes]:
-    view = memoryview(body)
-    return (bytes(view[start : start + 65536]) for start in range(0, len(body), 65536))
+def _following(flow: Flow, response: httpx.Response) -> httpx.Request | None:
+    """What is to be sent after this answer; None: nothing, it is the answer."""
+    try:
+        return flow.send(response)
+    except StopIteration:
+        return None
 
 
 def _origin(error: BaseException) -> BaseException:

@@ -29,7 +29,11 @@ WOULD_NOTIFY = "would-notify"
 TOO_BIG = frozenset(("max-resource-size", "max-image-size"))
 ALTERED = b"altered"
 """Told instead of the version where we wrote something else than we were given: no listing shows it."""
-_ITEM = frozenset((400, 403, 404, 405, 406, 409, 412, 413, 414, 415, 416, 422, 500, 501))
+LOST = Reply(0, {})
+"""Stands for the answer where the server ended the connection over an item each time, and answers otherwise."""
+ATTEMPTS = 3
+"""Times that an item is sent to such a server."""
+_ITEM = frozenset((0, 400, 403, 404, 405, 406, 409, 412, 413, 414, 415, 416, 422, 423, 424, 451, 500, 501, 502))
 """Answers that may be about the item; all others are about the server or the account."""
 
 
@@ -168,19 +172,30 @@ class DavWriter:
     # --- sending ------------------------------------------------------------------------------------------------
 
     def _send(self, ready: Prepared, ref: bytes, condition: dict[str, str]) -> Reply | None:
-        """The answer to a PUT; None when there was none, but the item is there. Raises ConnectionLost otherwise."""
-        path = hrefs.path_to(ref, self._folder.native)
-        headers = {"content-type": ready.media, **condition}
-        try:
-            reply = self._client.request("PUT", path, body=ready.data, headers=headers)
-        except ConnectionLost:
+        """The answer to a PUT; None when there was none, but the item is there.
+
+        One item over which a server fails must not keep all others waiting: it is sent again, as long as the server
+        answers otherwise. Raises ConnectionLost when it does not.
+        """
+        for _ in range(ATTEMPTS):
+            reply = self._put(ready, ref, condition)
+            if reply.status not in (LOST.status, 502):
+                break
             found = self._read(ref)
-            if found is None or not is_same(ready.data, found, self._folder.kind):
-                raise
-            return None
+            if found is not None and is_same(ready.data, found, self._folder.kind):
+                return None
         invalid = reply.status == 400 or (not reply.is_success and reply.condition in INVALID)
         other = reshaped(ready, self._folder.kind) if invalid else None
         return reply if other is None else self._send(other, ref, condition)
+
+    def _put(self, ready: Prepared, ref: bytes, condition: dict[str, str]) -> Reply:
+        path = hrefs.path_to(ref, self._folder.native)
+        try:
+            return self._client.request(
+                "PUT", path, body=ready.data, headers={"content-type": ready.media, **condition}
+            )
+        except ConnectionLost:
+            return LOST
 
     def _read(self, ref: bytes) -> bytes | None:
         found = Reader(self._client, self._folder, self._collection.versions).one(ref)
@@ -202,7 +217,8 @@ class DavWriter:
         if reply.status == 404 or reply.status >= 500:  # is it the item, or all that is there? Then this raises, too
             path = self._folder.native
             self._client.answers(f"look at {shown(self._folder)}", path, documents.propfind(listing.ASKED))
-        told = " ".join(filter(None, (str(reply.status), condition, documents.words_of(reply.body))))
+        status = str(reply.status) if reply.status else "the server ends the connection"
+        told = " ".join(filter(None, (status, condition, documents.words_of(reply.body))))
         reason = _reason(reply.status, condition)
         doubt = (str(ready.doubt),) if ready.doubt else ()
         return Refused(ticket, reason, "; ".join((told, *doubt, *self._why(ready, reason))))

@@ -26,10 +26,11 @@ _SIGNS = re.compile(rb"(>+)From ")
 
 
 class FilesAuditor:
-    """An `Auditor` over the files below one root."""
+    """An `Auditor` over the files below one root, which a target to which nothing went `may_lack`."""
 
-    def __init__(self, settings: Settings) -> None:
-        self._tree = Tree.at(settings.root)
+    def __init__(self, settings: Settings, *, may_lack: bool = False) -> None:
+        lacking = may_lack and not os.path.lexists(settings.root)
+        self._tree = Tree(settings.root) if lacking else Tree.at(settings.root)
         self._layout = Layout(self._tree, settings, Memory())
         self._shelf: tuple[str, Shelf] | None = None
 

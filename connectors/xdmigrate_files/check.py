@@ -35,7 +35,7 @@ def _what_is_there(folders: Sequence[Folder], outlook: int) -> Iterator[Finding]
         mine = [folder for folder in folders if folder.kind is kind and folder.selectable]
         if mine:
             count = sum(folder.count for folder in mine)
-            yield Finding("rights", ok=True, text=f"{kind.value}: {count} items in {len(mine)} folders")
+            yield Finding("collections", ok=True, text=f"{kind.value}: {count} items in {len(mine)} folders")
     rebuilt = outlook + sum(folder.count for folder in folders if folder.native.startswith(f"{PST}:"))
     if rebuilt:
         text = f"{rebuilt} messages are rebuilt from the parts that Outlook keeps"

@@ -20,7 +20,7 @@ from xdmigrate_files import msg
 from xdmigrate_files.manifest import Manifest
 from xdmigrate_files.msg import MsgFiles, is_msg
 from xdmigrate_files.names import native
-from xdmigrate_files.onefile import New, Sizes, mail_of, moment, suffix_of, write_files
+from xdmigrate_files.onefile import New, Sizes, mail_of, moment, suffix_of, taken_back, write_files
 from xdmigrate_files.outlook import OTHERS
 from xdmigrate_files.shelf import Draft, Lies, changed, mail_folder, ref_of
 from xdmigrate_files.titles import BEGINNING, title_of
@@ -88,7 +88,7 @@ class EmlFolder:
                 made = [MAKING + os.urandom(8).hex().encode() for _ in drafts]
                 wanted = zip(made, drafts, strict=True)
                 write_files(fd, self._tree, (New(hidden, draft.blocks(), draft.moment) for hidden, draft in wanted))
-                with _naming:
+                with taken_back(fd, made), _naming:
                     for draft, hidden in zip(drafts, made, strict=True):
                         stored.append((draft, hidden, _free_name(fd, draft, {name for _, _, name in stored})))
                     self._manifest.items((draft, ref_of(name), name) for draft, _, name in stored)

@@ -25,7 +25,7 @@ from xdmigrate_files.names import folded, level, maildir_level, native, rel_of, 
 from xdmigrate_files.onefile import Sizes, suffix_of
 from xdmigrate_files.outlook import DELETED, OTHERS
 from xdmigrate_files.pst import Listings, PstFolder
-from xdmigrate_files.scan import SEPARATOR
+from xdmigrate_files.scan import BEGINNING, SEPARATOR
 from xdmigrate_files.settings import Format, Settings
 from xdmigrate_files.shelf import Shelf, is_inbox
 from xdmigrate_files.tree import DEEPEST, Entry, Rel, Tree
@@ -151,13 +151,13 @@ class Layout:
             return False  # without a root: a target that is not made yet
         before = len(found.shelves) + len(found.boxes)
         below = [each for each in entries if each.is_dir]
-        is_maildir = self._wants(Format.MAILDIR) and {b"cur", b"new"} & {each.name for each in below}
+        is_maildir = self._is_maildir(rel)
         if is_maildir:
             found.shelves.append(self._maildir(rel, path or INBOX))
             below = [each for each in below if each.name not in {b"cur", b"new", b"tmp"}]
         self._files(rel, path, [each.name for each in entries if not each.is_dir], found)
         for each in below:
-            self._below(rel, path, each, found, is_maildir=bool(is_maildir))
+            self._below(rel, path, each, found, is_maildir=is_maildir)
         if len(found.shelves) + len(found.boxes) == before:
             return False
         if path and not is_maildir:
@@ -167,15 +167,16 @@ class Layout:
     def _below(self, rel: Rel, path: Path, entry: Entry, found: Found, *, is_maildir: bool) -> None:
         inner = (*rel, entry.name)
         if entry.name.startswith(b"."):
-            if self._wants(Format.MAILDIR) and self.tree.look((*inner, b"cur")) is not None:
+            if self._is_maildir(inner):
                 levels = tuple(maildir_level(each) for each in entry.name[1:].split(b".") if each)
                 found.shelves.append(self._maildir(inner, path + levels if levels else INBOX))
-            return
-        if self._wants(Format.MBOX) and self._is_apples(inner):
-            found.shelves.append(self._mbox((*inner, WRAPPED), (*path, level(entry.name[: -len(mbox.ENDING)]))))
+            else:
+                self.tree.leave_out("hidden directories", inner)
             return
         inner_name = entry.name.removesuffix(THUNDERBIRD)
-        holds_mail = is_maildir or self.tree.look((*inner, b"cur")) is not None
+        if self._wants(Format.MBOX) and self._is_apples(inner):
+            inner_name = entry.name[: -len(mbox.ENDING)]
+        holds_mail = is_maildir or self._is_maildir(inner)
         name = maildir_level(inner_name) if holds_mail else level(inner_name)
         self._walk(inner, INBOX if is_inbox((*path, name)) else (*path, name), found)
 
@@ -219,7 +220,7 @@ class Layout:
     def _take_box(self, rel: Rel, path: Path, found: Found) -> None:
         stem, ending = os.path.splitext(rel[-1])
         name = level(stem if ending.lower().decode("latin-1") in BOX_ENDINGS else rel[-1])
-        own = (*path, name)
+        own = path if rel[-1] == WRAPPED and path and rel[-2].endswith(mbox.ENDING) else (*path, name)
         box = self._mbox(rel, INBOX if is_inbox(own) else own)
         try:
             told = bool(box.labels())
@@ -232,7 +233,11 @@ class Layout:
         if not pst.available():
             self.tree.leave_out("files of Outlook's (.pst; they need xdmigrate[pst])", rel)
             return
-        listing = self.memory.psts.of(self.tree, rel)
+        try:
+            listing = self.memory.psts.of(self.tree, rel)
+        except XdmigrateError:
+            self.tree.leave_out("unreadable files", rel)
+            return
         if listing.broken:
             self.tree.leave_out("files of Outlook's (.pst) that crash their reader", rel)
         for what, count in ((OTHERS, listing.others), (DELETED, listing.deleted)):
@@ -253,31 +258,36 @@ class Layout:
         ending = suffix_of(rel[-1])
         if rel[-1].startswith(b".") or ending in NO_BOX:
             return False
+        begins = self._beginning(rel, BEGINNING)
+        if begins is None:
+            return False
+        return begins.lstrip(b"\r\n").startswith(SEPARATOR) or (not begins and ending in BOX_ENDINGS)
+
+    def _beginning(self, rel: Rel, limit: int) -> bytes | None:
+        """The first bytes of a file; None when it is none, or, which is told, cannot be read."""
         try:
-            fd = self.tree.open(rel)
+            return self.tree.beginning(rel, limit)
         except XdmigrateError:
             self.tree.leave_out("unreadable files", rel)
+            return None
+
+    def _is_maildir(self, rel: Rel) -> bool:
+        """`new` alone is a word like any other, unless the directory is called as Maildir++ calls its folders."""
+        if not self._wants(Format.MAILDIR):
             return False
-        if fd is None:
-            return False
+        dotted = bool(rel) and rel[-1].startswith(b".")
         try:
-            begins = os.pread(fd, 64, 0)
-        except OSError:
+            cur, new, tmp = (self.tree.look((*rel, name)) for name in (b"cur", b"new", b"tmp"))
+        except XdmigrateError:
             return False
-        finally:
-            os.close(fd)
-        return begins.lstrip(b"\r\n").startswith(SEPARATOR) or (not begins and ending in BOX_ENDINGS)
+        return bool(cur or (new and (tmp or dotted)))
 
     def _is_apples(self, rel: Rel) -> bool:
         return rel[-1].endswith(mbox.ENDING) and self._is_box((*rel, WRAPPED))
 
     def _marked(self, rel: Rel) -> Kind | None:
         """What the first line of our own manifest says of the directory."""
-        fd = self.tree.open((*rel, Manifest.NAME))
-        if fd is None:
-            return None
-        with os.fdopen(fd, "rb") as file:
-            line = file.readline(100_000)
+        line = (self._beginning((*rel, Manifest.NAME), 100_000) or b"").partition(b"\n")[0]
         try:
             return Kind(loads(line)["kind"])
         except (ValueError, LookupError, TypeError, RecursionError):

@@ -9,21 +9,23 @@ from __future__ import annotations
 import os
 import re
 import socket
+import stat
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, suppress
 from datetime import datetime
+from functools import partial
 from hashlib import sha256
 from itertools import count
 from threading import Lock
 
 from xdmigrate.contract import Receipt, Stored
-from xdmigrate.errors import FolderUnusable
+from xdmigrate.errors import FolderUnusable, XdmigrateError
 from xdmigrate.model import FlagChange, Folder, Head, Item, Path
 from xdmigrate_files import flags as spelling
 from xdmigrate_files.manifest import Manifest
 from xdmigrate_files.names import native
-from xdmigrate_files.onefile import New, Sizes, mail_of, moment, write_file, write_files
+from xdmigrate_files.onefile import New, Sizes, mail_of, moment, taken_back, write_file, write_files
 from xdmigrate_files.shelf import Draft, Lies, changed, mail_folder, ref_of
 from xdmigrate_files.tree import Rel, Tree, told
 
@@ -48,6 +50,7 @@ class Maildir:
         self._rel = rel
         self._path = path
         self._sizes = sizes
+        self._manifest = Manifest(tree, (*rel, Manifest.NAME))
         self._files: dict[bytes, Rel] = {}  # id -> way of the file, as last listed
         self._measured: dict[bytes, tuple[int, datetime | None]] = {}  # id -> what never changes of a message
 
@@ -55,7 +58,7 @@ class Maildir:
     def folder(self) -> Folder:
         if self._tree.look((*self._rel, b"cur")) is None and self._tree.look((*self._rel, b"new")) is None:
             raise FolderUnusable(f"folder {'/'.join(self._path)!r} is gone")
-        digest = sha256(self._tree.content((*self._rel, KEYWORDS_FILE), MOST_KEYWORD_OCTETS) or b"")
+        digest = sha256(self._keyword_lines())
         names = sorted((place, name) for place in PLACES for name in self._names(place))
         for place, name in names:
             digest.update(b"%s/%s\0" % (place, name))
@@ -99,18 +102,19 @@ class Maildir:
         unique = [_unique_name(draft) for draft in drafts]
         flags = [spelling.letters_of(spelling.kept(draft.head.flags), letters) for draft in drafts]
         names = [b"%s:2,%s" % (mark, told_flags.encode()) for mark, told_flags in zip(unique, flags, strict=True)]
+        stored = list(zip(drafts, map(ref_of, unique), names, strict=True))
         with self._tree.directory((*self._rel, b"tmp")) as tmp, self._tree.directory((*self._rel, b"cur")) as cur:
             try:
                 wanted = zip(unique, drafts, strict=True)
                 write_files(tmp, self._tree, (New(mark, draft.unix(), draft.moment) for mark, draft in wanted))
-                for mark, name in zip(unique, names, strict=True):
-                    os.rename(mark, name, src_dir_fd=tmp, dst_dir_fd=cur)
+                with taken_back(tmp, unique):
+                    self._manifest.items(stored)
+                    for mark, name in zip(unique, names, strict=True):
+                        os.rename(mark, name, src_dir_fd=tmp, dst_dir_fd=cur)
                 os.fsync(cur)
             except OSError as error:
                 raise told(error, (*self._rel, b"cur")) from error
-        stored = list(zip(drafts, map(ref_of, unique), names, strict=True))
         self._files |= {ref: (*self._rel, b"cur", name) for _, ref, name in stored}
-        Manifest(self._tree, (*self._rel, Manifest.NAME)).items((draft, ref, name) for draft, ref, name in stored)
         return [Stored(draft.ticket, ref) for draft, ref, _ in stored]
 
     def change_flags(self, changes: Sequence[FlagChange]) -> None:
@@ -118,16 +122,13 @@ class Maildir:
         known = [change for change in changes if change.ref in self._files]
         wanted = {flag for change in known for flag in spelling.kept(change.add)}
         letters = self._with_keywords(self._keywords(), wanted)
-        for change in known:
-            rel = self._files[change.ref]
-            unique, found = _parts(rel[-1])
-            now = spelling.kept(changed(spelling.of_letters(found, letters), change))
-            other = "".join(each for each in found if each not in spelling.LETTERS and each not in letters)
-            name = unique + b":2," + "".join(sorted(spelling.letters_of(now, letters) + other)).encode("latin-1")
-            to = (*self._rel, b"cur", name)
+        renamed = [(change.ref, *_with_flags(self._files[change.ref][-1], change, letters)) for change in known]
+        self._manifest.renamed(renamed)
+        for ref, name, _ in renamed:
+            rel, to = self._files[ref], (*self._rel, b"cur", name)
             if to != rel:
                 self._tree.replace(rel, to)
-                self._files[change.ref] = to
+                self._files[ref] = to
 
     def remove(self, refs: Sequence[bytes]) -> None:
         if refs:
@@ -142,6 +143,9 @@ class Maildir:
         try:
             entries = self._tree.entries((*self._rel, place))
         except FolderUnusable:
+            look = self._tree.look((*self._rel, place))
+            if look is not None and stat.S_ISDIR(look.st_mode):
+                raise  # its disk cannot read it, which is not to say that it is empty
             return []
         return [entry.name for entry in entries if not entry.is_dir and not entry.name.startswith(b".")]
 
@@ -184,22 +188,34 @@ class Maildir:
             if rel is None:
                 return None
             flags = spelling.of_letters(_parts(rel[-1])[1], letters)
-            item = mail_of(self._tree, self._sizes, rel, ref, flags)
+            item = mail_of(self._tree, self._sizes, rel, ref, flags, partial(self._moved, ref))
             if item is not None:
                 return item
         return None
+
+    def _moved(self, ref: bytes) -> Rel | None:
+        """The file of a message that got other flags since it was listed."""
+        self._list()
+        return self._files.get(ref)
 
     # --- keywords -------------------------------------------------------------------------------------------------
 
     def _keywords(self) -> dict[str, str]:
         """Keyword by letter: lines of a number, from 0 for "a", and a name."""
-        text = self._tree.content((*self._rel, KEYWORDS_FILE), MOST_KEYWORD_OCTETS) or b""
         found: dict[str, str] = {}
-        for line in text.decode("utf-8", "replace").splitlines():
+        for line in self._keyword_lines().decode("utf-8", "replace").splitlines():
             number, _, name = line.partition(" ")
             if number.isascii() and number.isdigit() and int(number) < spelling.KEYWORDS and spelling.is_keyword(name):
                 found[chr(ord("a") + int(number))] = name
         return found
+
+    def _keyword_lines(self) -> bytes:
+        """Where they cannot be read, the messages can all the same; told with what is left out."""
+        try:
+            return self._tree.content((*self._rel, KEYWORDS_FILE), MOST_KEYWORD_OCTETS) or b""
+        except XdmigrateError:
+            self._tree.leave_out("unreadable files", (*self._rel, KEYWORDS_FILE))
+            return b""
 
     def _with_keywords(self, letters: dict[str, str], wanted: set[str]) -> dict[str, str]:
         """Letters for these keywords, too, as long as there are any; written before any name uses them."""
@@ -227,6 +243,14 @@ def _parts(name: bytes) -> tuple[bytes, str]:
     """What never changes of a name, and its flags."""
     found = _INFO.search(name)
     return (name[: found.start()], found[1].decode("latin-1")) if found else (name, "")
+
+
+def _with_flags(name: bytes, change: FlagChange, letters: dict[str, str]) -> tuple[bytes, frozenset[str]]:
+    """The name after a change of flags, and the flags."""
+    unique, found = _parts(name)
+    now = spelling.kept(changed(spelling.of_letters(found, letters), change))
+    other = "".join(each for each in found if each not in spelling.LETTERS and each not in letters)
+    return unique + b":2," + "".join(sorted(spelling.letters_of(now, letters) + other)).encode("latin-1"), now
 
 
 def _unique_name(draft: Draft) -> bytes:

@@ -50,7 +50,15 @@ class Making:
                 return "a folder is there whose name differs in case alone"
             if other.path == path and other.selectable and other.kind is not kind:
                 return f"a folder of kind {other.kind.value} is there"
-        return ""
+        return self._in_the_way(path, kind, there)
+
+    def _in_the_way(self, path: Path, kind: Kind, there: Sequence[Folder]) -> str:
+        """An mbox is known by how it begins: what we append to a file of another kind would be nobody's folder."""
+        name, _, way = self.place(path, kind).partition(":")
+        listed = any(other.path == path and other.selectable for other in there)
+        if name != mbox.MBOX or listed or self._tree.look(rel_of(way)) is None:
+            return ""
+        return "a file of its name is there that is no mbox"
 
     def place(self, path: Path, kind: Kind) -> str:
         """What a folder at this path is called here. Raises BadName."""

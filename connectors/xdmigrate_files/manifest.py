@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
+from xdmigrate.errors import XdmigrateError
 from xdmigrate.model import Kind, Path
 from xdmigrate_files.flags import kept
 from xdmigrate_files.onefile import moment
@@ -45,6 +46,10 @@ class Manifest:
         """Other flags of items that are there."""
         self._append({"id": ref.hex(), "flags": sorted(flags)} for ref, flags in changes)
 
+    def renamed(self, changes: Iterable[tuple[bytes, bytes, frozenset[str]]]) -> None:
+        """Items whose files tell their flags, with the names that they get."""
+        self._append({"id": ref.hex(), "file": _text(name), "flags": sorted(flags)} for ref, name, flags in changes)
+
     def flags_of(self, ref: bytes) -> frozenset[str] | None:
         """The flags that were noted; None when nothing was. `refresh` reads what is new."""
         return self._flags.get(ref.hex())
@@ -56,8 +61,11 @@ class Manifest:
         return b"%d:%d" % (look.st_ino, look.st_size) if look else b""
 
     def refresh(self) -> None:
-        """Take up what was appended since the last time."""
-        fd = self._tree.open(self._rel)
+        """Take up what was appended since the last time; one that cannot be read is told with what is left out."""
+        try:
+            fd = self._tree.open(self._rel)
+        except XdmigrateError:
+            fd = None
         if fd is None:
             self._flags.clear()
             self._read = 0
@@ -102,11 +110,15 @@ def _whole_lines(file: Any) -> Iterator[bytes]:
         yield line
 
 
+def _text(name: bytes) -> str:
+    return name.decode("utf-8", "backslashreplace")
+
+
 def _line(draft: Draft, ref: bytes, name: bytes) -> dict[str, Any]:
     date = draft.head.date or datetime.now(UTC)
     return {
         "id": ref.hex(),
-        "file": name.decode("utf-8", "backslashreplace"),
+        "file": _text(name),
         "size": draft.measure.size,
         "sha256": draft.digest.hex(),
         "date": (moment(draft.moment) if draft.head.date is None else date).isoformat(),

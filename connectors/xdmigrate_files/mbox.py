@@ -22,7 +22,7 @@ from xdmigrate.contract import Receipt, Stored
 from xdmigrate.errors import AccessDenied, FolderUnusable
 from xdmigrate.model import FlagChange, Folder, Head, Item, Path
 from xdmigrate_files import flags as spelling
-from xdmigrate_files.bodies import FileBody, blocks_of
+from xdmigrate_files.bodies import FileBody, blocks_of, unreadable
 from xdmigrate_files.boxindex import BoxIndex, Indexes, Place
 from xdmigrate_files.lines import as_crlf, quoted
 from xdmigrate_files.manifest import Manifest
@@ -61,7 +61,12 @@ class Mbox:
         return mail_folder(self._path, f"{MBOX}:{native(self._rel)}", len(index), sha256(mark).digest())
 
     def labels(self) -> set[bytes]:
-        """Every different X-Gmail-Labels field in it, where it is a Takeout."""
+        """Every different X-Gmail-Labels field in it, where it is a Takeout.
+
+        A manifest beside it says that it is an export of ours: what was one folder there stays one folder.
+        """
+        if self._manifest.mark:
+            return set()
         with self._open() as fd:
             return self._index(fd).labels()
 
@@ -119,7 +124,10 @@ class Mbox:
             if current is None:
                 return
             blocks = UNQUOTING[current.quoting](blocks_of(fd, current.body, current.end))
-            yield from as_crlf(blocks) if current.unix else blocks
+            try:
+                yield from as_crlf(blocks) if current.unix else blocks
+            except OSError:
+                raise unreadable() from None
 
     def _index(self, fd: int) -> BoxIndex:
         with self._shared.lock:  # no other session of this process is appending
@@ -246,8 +254,9 @@ def _append(fd: int, begun: int, drafts: Sequence[Draft], *, after_ours: bool) -
     """At the end, behind an empty line where another program wrote the last message without one."""
     os.lseek(fd, begun, os.SEEK_SET)
     if begun and not after_ours:
-        tail = os.pread(fd, 2, max(begun - 2, 0))
-        write_whole(fd, b"" if tail == b"\n\n" else b"\n" if tail.endswith(b"\n") else b"\n\n")
+        tail = os.pread(fd, 3, max(begun - 3, 0))
+        blank = tail.endswith((b"\n\n", b"\n\r\n"))
+        write_whole(fd, b"" if blank else b"\n" if tail.endswith(b"\n") else b"\n\n")
     for draft in drafts:
         write_whole(fd, _separator(draft))
         for block in quoted(draft.unix()):

@@ -14,9 +14,9 @@ from importlib.util import find_spec
 from threading import Lock
 from typing import Any
 
-from xdmigrate.errors import ItemRefused
-from xdmigrate.model import Head, Item, Kind
-from xdmigrate_files.bodies import FileBody
+from xdmigrate.errors import ItemRefused, XdmigrateError
+from xdmigrate.model import Head, Item, Kind, RefusedBody
+from xdmigrate_files.bodies import UNREADABLE, FileBody, unreadable
 from xdmigrate_files.contained import Ended, Process
 from xdmigrate_files.onefile import moment, suffix_of
 from xdmigrate_files.tree import Rel, Tree
@@ -60,7 +60,10 @@ class MsgFiles:
         key = (look.st_dev, look.st_ino, look.st_size, look.st_mtime_ns)
         with self._lock:
             if key not in self._known:
-                self._known[key] = self._ask(tree, rel)[0]
+                try:
+                    self._known[key] = self._ask(tree, rel)[0]
+                except XdmigrateError:  # we may not read it, or its disk cannot: that may change while it does not
+                    return Fact(readable=False)
             return self._known[key]
 
     def item(self, tree: Tree, rel: Rel, ref: bytes, noted: frozenset[str] | None) -> Item | None:
@@ -70,7 +73,7 @@ class MsgFiles:
             return None
         date = moment(look.st_mtime if fact.seconds is None else fact.seconds)
         head = Head(ref, fact.size, fact.flags if noted is None else noted, date)
-        return Item(head, FileBody(fact.size, partial(self._blocks, tree, rel)))
+        return Item(head, FileBody(fact.size, partial(self._blocks, tree, rel)) if fact.readable else _refused())
 
     def object(self, tree: Tree, rel: Rel) -> tuple[Fact, bytes]:
         """An event, a task or a card with what is known of it."""
@@ -93,12 +96,11 @@ class MsgFiles:
             self._process = None
 
     def _blocks(self, tree: Tree, rel: Rel) -> Iterator[bytes]:
-        with self._lock:
-            fact, data = self._ask(tree, rel)
-        if not fact.readable:
-            raise ItemRefused(
-                "Outlook's file cannot be read", reason="unreadable", remedy="open and save it in Outlook"
-            )
+        try:
+            with self._lock:
+                data = self._ask(tree, rel)[1]
+        except XdmigrateError:
+            raise unreadable() from None
         for start in range(0, len(data), _BLOCK):
             yield data[start : start + _BLOCK]
 
@@ -120,6 +122,11 @@ class MsgFiles:
         flags = {flag for key, flag in (("seen", "\\Seen"), ("draft", "\\Draft")) if told.get(key)}
         seconds = told.get("date")
         return Fact(len(raw), frozenset(flags), seconds if isinstance(seconds, (int, float)) else None), raw
+
+
+def _refused() -> RefusedBody:
+    remedy = "open and save it in Outlook"
+    return RefusedBody(ItemRefused("Outlook's file cannot be read", reason=UNREADABLE, remedy=remedy))
 
 
 def _no_mail(told: dict[str, Any]) -> Fact:

@@ -31,6 +31,9 @@ NAMES = "__nameid_version1.0"
 TOP_HEADER, INNER_HEADER, PART_HEADER = 32, 24, 8
 """Bytes before the fixed properties (MS-OXMSG 2.4.1)."""
 
+TABLES, SECTOR = (0x2C, 0x40, 0x48), 512
+"""Where a file tells how many sectors its tables have, and what a sector has at least (MS-CFB 2.2)."""
+
 HEADERS, FLAGS = 0x007D, 0x0E07
 SENDER_NAME, SENDER_ADDRESS, SENDER_SMTP = 0x0C1A, 0x0C1F, 0x5D01
 DISPLAY_TO, DISPLAY_CC, SUBMITTED, DELIVERED = 0x0E04, 0x0E03, 0x0039, 0x0E06
@@ -49,8 +52,11 @@ _MANY_STRINGS = 0x101F
 class Compound:
     """An open file: its streams by storage, and the names of its properties."""
 
-    def __init__(self, ole: Any) -> None:
+    def __init__(self, ole: Any, size: int) -> None:
+        """`size`: the whole file's, in bytes."""
         self._ole = ole
+        self._size = size
+        self._fits(ole.root.size)
         self._inside: dict[tuple[str, ...], dict[str, None]] = {}
         for path in ole.listdir(streams=True, storages=True):
             self._inside.setdefault(tuple(path[:-1]), {})[path[-1]] = None
@@ -62,10 +68,15 @@ class Compound:
         return sorted(name for name in self._inside.get(storage, ()) if name.startswith(begin))
 
     def stream(self, path: tuple[str, ...]) -> bytes:
-        """The bytes of a stream; none when there is no such."""
+        """The bytes of a stream; none when there is no such. Raises ValueError."""
         if path[-1] not in self._inside.get(path[:-1], ()):
             return b""
+        self._fits(self._ole.get_size(list(path)))
         return bytes(self._ole.openstream(list(path)).read())
+
+    def _fits(self, octets: int) -> None:
+        if octets > self._size:
+            raise ValueError("a stream that is larger than its file goes round in circles")
 
     def properties(self, storage: tuple[str, ...], header: int) -> Properties:
         """Everything that a storage tells."""
@@ -228,8 +239,10 @@ def answer(data: bytes) -> tuple[Mapping[str, Any], bytes]:
     """What is told of a file, and the item."""
     import olefile
 
+    if sum(struct.unpack_from("<I", data, at)[0] for at in TABLES) * SECTOR > len(data):
+        raise ValueError("tables that are larger than their file go round in circles")
     with olefile.OleFileIO(BytesIO(data)) as ole:
-        message = Message(Compound(ole))
+        message = Message(Compound(ole, len(data)))
         kind = message.kind
         if kind is None:
             return {"other": True}, b""

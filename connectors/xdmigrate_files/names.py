@@ -25,7 +25,7 @@ UNREADABLE = "\ufffd"
 _FORBIDDEN = re.compile(r'[<>:"/\\|?*%\x00-\x1f\x7f]')
 _DEVICE = re.compile(r"(?:con|prn|aux|nul|(?:com|lpt)[0-9¹²³])(?=\.|\Z)", re.IGNORECASE)
 _MAILDIRS = frozenset({"cur", "new", "tmp"})
-_ENDING = re.compile(r"\.(?=(?:mbox|mbx|sbd|eml|ics|vcf|pst|msg|jsonl)\Z)", re.IGNORECASE)
+_ENDING = re.compile(r"\.(?=(?:mbox|mbx|sbd|eml|ics|vcf|pst|msg|jsonl|appending)\Z)", re.IGNORECASE)
 
 
 class BadName(ValueError):

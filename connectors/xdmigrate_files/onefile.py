@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
+from functools import partial
 from itertools import islice
 from pathlib import PurePath
 from threading import Lock
 from typing import NamedTuple
 
-from xdmigrate.errors import AccessDenied
-from xdmigrate.model import Head, Item
+from xdmigrate.errors import XdmigrateError
+from xdmigrate.model import Head, Item, RefusedBody
 from xdmigrate_files.bodies import FileBody, blocks_of, unreadable
 from xdmigrate_files.lines import Measure, as_crlf
-from xdmigrate_files.tree import Rel, Tree, told, write_whole
+from xdmigrate_files.tree import Rel, Tree, write_whole
 
 FIRST, LAST = datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 12, 30, tzinfo=UTC)
 
@@ -68,7 +70,13 @@ def moment(seconds: float) -> datetime:
         return LAST if seconds > 0 else FIRST
 
 
-def mail_of(tree: Tree, sizes: Sizes, rel: Rel, ref: bytes, flags: frozenset[str]) -> Item | None:
+Way = Callable[[], Rel | None]
+"""Finds a file once more that has another name by now."""
+
+
+def mail_of(  # noqa: PLR0917 -- what is known of the message
+    tree: Tree, sizes: Sizes, rel: Rel, ref: bytes, flags: frozenset[str], moved: Way | None = None
+) -> Item | None:
     """The message in a file; None when it is gone. One that cannot be read says so when its body is asked for."""
     fd = -1
     try:
@@ -78,26 +86,29 @@ def mail_of(tree: Tree, sizes: Sizes, rel: Rel, ref: bytes, flags: frozenset[str
         fd = opened
         look = os.fstat(fd)
         measured = sizes.of(fd, look)
-    except (AccessDenied, OSError):
-        return Item(Head(ref, 0, flags), unreadable())
+    except (XdmigrateError, OSError):
+        return Item(Head(ref, 0, flags), RefusedBody(unreadable()))
     finally:
         if fd >= 0:
             os.close(fd)
     head = Head(ref, measured.size, flags, moment(look.st_mtime))
-    return Item(head, FileBody(measured.size, lambda: _mail_blocks(tree, rel, measured.unix)))
+    return Item(head, FileBody(measured.size, partial(_mail_blocks, tree, rel, moved, measured)))
 
 
-def _mail_blocks(tree: Tree, rel: Rel, unix: bool) -> Iterator[bytes]:  # noqa: FBT001 -- what the file is
-    fd = tree.open(rel)
-    if fd is None:
-        return
+def _mail_blocks(tree: Tree, rel: Rel, moved: Way | None, measured: Measured) -> Iterator[bytes]:
+    fd = None
     try:
-        blocks = blocks_of(fd, 0, os.fstat(fd).st_size)
-        yield from as_crlf(blocks) if unix else blocks
-    except OSError as error:
-        raise told(error, rel) from error
+        fd = tree.open(rel)
+        if fd is None and moved is not None and (now := moved()) is not None:
+            fd = tree.open(now)
+        if fd is not None:
+            blocks = blocks_of(fd, 0, os.fstat(fd).st_size)
+            yield from as_crlf(blocks) if measured.unix else blocks
+    except (XdmigrateError, OSError):
+        raise unreadable() from None
     finally:
-        os.close(fd)
+        if fd is not None:
+            os.close(fd)
 
 
 class New(NamedTuple):
@@ -109,25 +120,37 @@ class New(NamedTuple):
 
 
 def write_files(above: int, tree: Tree, wanted: Iterable[New]) -> None:
-    """New files with these bytes and times, on the disk for good once their directory is; all or none of a group.
+    """New files with these bytes and times, on the disk for good once their directory is; all or none."""
+    files, made = iter(wanted), list[bytes]()
+    with taken_back(above, made):
+        while group := list(islice(files, TOGETHER)):
+            _write_group(above, tree, group, made)
 
-    A group is forced to the disk by several threads at once: a journalling file system commits for all of them.
-    """
-    files = iter(wanted)
-    while group := list(islice(files, TOGETHER)):
-        made: dict[bytes, int] = {}
-        try:
-            for new in group:
-                made[new.name] = tree.create(above, new.name)
-                _fill(made[new.name], new)
-            list(_forcing.map(os.fsync, made.values()))
-        except BaseException:
-            for name in made:
+
+def _write_group(above: int, tree: Tree, group: Iterable[New], made: list[bytes]) -> None:
+    """Forced to the disk by several threads at once: a journalling file system commits for all of them."""
+    opened: list[int] = []
+    try:
+        for new in group:
+            opened.append(tree.create(above, new.name))
+            made.append(new.name)
+            _fill(opened[-1], new)
+        list(_forcing.map(os.fsync, opened))
+    finally:
+        for fd in opened:
+            os.close(fd)
+
+
+@contextmanager
+def taken_back(above: int, made: Iterable[bytes]) -> Iterator[None]:
+    """Where the block fails, none of these files stays; what has got another name by then is another file."""
+    try:
+        yield
+    except BaseException:
+        for name in made:
+            with suppress(OSError):
                 os.unlink(name, dir_fd=above)
-            raise
-        finally:
-            for fd in made.values():
-                os.close(fd)
+        raise
 
 
 def write_file(above: int, tree: Tree, name: bytes, blocks: Iterable[bytes], seconds: float) -> None:

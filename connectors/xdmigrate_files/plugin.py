@@ -25,6 +25,7 @@ class FilesConnector:
 
     def __init__(self) -> None:
         self._memory: Memory | None = None
+        self._targets: set[str] = set()  # roots that are written to: they are made with their first folder
 
     def problems(self, endpoint: Endpoint) -> list[Problem]:
         return settings.problems(endpoint)
@@ -43,12 +44,15 @@ class FilesConnector:
     def target(self, endpoint: Endpoint, login: Login) -> FilesTarget:
         from xdmigrate_files.target import FilesTarget
 
-        return FilesTarget(settings.parse(endpoint, login), self._remembered())
+        found = settings.parse(endpoint, login)
+        self._targets.add(found.root)
+        return FilesTarget(found, self._remembered())
 
     def auditor(self, endpoint: Endpoint, login: Login) -> FilesAuditor:
         from xdmigrate_files.auditor import FilesAuditor
 
-        return FilesAuditor(settings.parse(endpoint, login))
+        found = settings.parse(endpoint, login)
+        return FilesAuditor(found, may_lack=found.root in self._targets)
 
     def check(self, endpoint: Endpoint, login: Login, *, writable: bool) -> list[Finding]:
         from xdmigrate_files import check

@@ -25,6 +25,9 @@ SEPARATOR = b"From "
 OURS = b"From xdmigrate "
 """How the line begins that we write: behind such a message stands exactly one line end that is not its own."""
 
+BEGINNING = 64
+"""Bytes in which an mbox begins, be it behind empty lines."""
+
 LONGEST_SEPARATOR = 1_000
 MOST_HEADER = 256 * 1024
 """Bytes of a message in which its header lines are looked for."""
@@ -42,7 +45,9 @@ _DATE = re.compile(
     rb"(\d{1,2}):(\d{2})(?::(\d{2}))? +(?:([+-]\d{4}) +|[A-Z]{2,5} +(?:[A-Z]{2,5} +)?)?(\d{4})(?: +([+-]\d{4}))?"
 )
 _YEAR = re.compile(rb" (?:19|20)\d\d(?= |\r?\Z)")
-_BEHIND = re.compile(rb"(?:\r?\n)?(?:From |\Z)")
+_LINE_ENDS = (b"", b"\n", b"\r\n")
+"""What stands between the end that Content-Length tells and the next message."""
+
 _MONTHS = (b"Jan", b"Feb", b"Mar", b"Apr", b"May", b"Jun", b"Jul", b"Aug", b"Sep", b"Oct", b"Nov", b"Dec")
 _FIELD = re.compile(rb"^([!-9;-~]+)[ \t]*:([^\n]*(?:\n[ \t][^\n]*)*)\n?", re.MULTILINE)
 
@@ -81,15 +86,17 @@ class Span:
 def scan(fd: int, start: int, end: int, variant: Variant | None) -> Iterator[Span]:
     """Every message from `start`, where one begins, to `end`."""
     finder = Finder(fd, end)
+    beginning = os.pread(fd, BEGINNING, start)
+    start += len(beginning) - len(beginning.lstrip(b"\r\n"))
     if not os.pread(fd, len(SEPARATOR), start).startswith(SEPARATOR):
         start = finder.after(start)
     while start < end:
         line = os.pread(fd, min(LONGEST_SEPARATOR + 8, end - start), start).partition(b"\n")[0]
         body = min(start + len(line) + 1, end)
-        header = _header(fd, body, end)
+        header = _header(fd, body, finder.after(body - 1))
         fields = _fields(header)
         how = Variant.MBOXRD if line.startswith(OURS) else variant  # a header of the message itself may lie
-        stop = _stated_end(fd, body, end, header, fields, how)
+        stop = _stated_end(finder, body + len(header), fields, how)
         following = finder.after((body if stop is None else max(stop, body)) - 1)
         quoting = _quoting(fd, body, stop, how)
         if stop is None:
@@ -163,6 +170,19 @@ class Finder:
                 return self._end
             self._look()
 
+    def ends(self, place: int) -> bool:
+        """Whether a message ends here: behind one line end another begins, or the file ends."""
+        if place > self._end:
+            return False
+        behind = os.pread(self._fd, 2, place)
+        gaps = (len(each) for each in _LINE_ENDS if behind.startswith(each))
+        return any(place + gap == self._end or self._begins(place + gap) for gap in gaps)
+
+    def _begins(self, place: int) -> bool:
+        data = os.pread(self._fd, min(LONGEST_SEPARATOR + 16, self._end - place + 1), place - 1)
+        found = _BEGINS.match(data if data.endswith(b"\n") else data + b"\n")
+        return found is not None and self._separates(place - 1, found[0])
+
     def _look(self) -> None:
         at = self._next
         data = os.pread(self._fd, min(_WINDOW + LONGEST_SEPARATOR + 16, self._end - at), at)
@@ -192,17 +212,13 @@ def _own_end(fd: int, body: int, following: int, line: bytes) -> int:
     return following - (tail.endswith(b"\n\n") or tail == b"\n")
 
 
-def _stated_end(  # noqa: PLR0917 -- what is known of the message
-    fd: int, body: int, end: int, header: bytes, fields: dict[bytes, bytes], variant: Variant | None
-) -> int | None:
-    """Where Content-Length says that it ends, if behind one line end a message begins, or the file ends."""
+def _stated_end(finder: Finder, text: int, fields: dict[bytes, bytes], variant: Variant | None) -> int | None:
+    """Where Content-Length, counted from `text`, says that it ends; None where no message ends there."""
     stated = fields.get(b"content-length", b"").strip()
     if variant in {Variant.MBOXO, Variant.MBOXRD} or not stated.isdigit() or len(stated) > 15:
         return None
-    stop = body + len(header) + int(stated)
-    if stop > end:
-        return None
-    return stop if _BEHIND.match(os.pread(fd, 8, stop)) else None
+    stop = text + int(stated)
+    return stop if finder.ends(stop) else None
 
 
 # --- what a message says of itself ------------------------------------------------------------------------------
@@ -244,8 +260,8 @@ def _date(line: bytes) -> datetime | None:
     try:
         zone = _zone(before or behind)
         moment = (int(year), _MONTHS.index(month) + 1, int(day), int(hour), int(minute), min(int(second or 0), 59))
-        return datetime(*moment, tzinfo=zone)
-    except ValueError:
+        return datetime(*moment, tzinfo=zone).astimezone(UTC)
+    except (ValueError, OverflowError):
         return None
 
 

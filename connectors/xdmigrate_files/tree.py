@@ -141,12 +141,19 @@ class Tree:
 
     def content(self, rel: Rel, limit: int) -> bytes | None:
         """A small file whole; None when it is gone, no file, or larger than `limit`."""
+        data = self.beginning(rel, limit + 1)
+        return data if data is not None and len(data) <= limit else None
+
+    def beginning(self, rel: Rel, limit: int) -> bytes | None:
+        """The first bytes of a file; None when it is gone, or no file."""
         fd = self.open(rel)
         if fd is None:
             return None
         with os.fdopen(fd, "rb") as file:
-            data = file.read(limit + 1)
-        return data if len(data) <= limit else None
+            try:
+                return file.read(limit)
+            except OSError as error:
+                raise told(error, rel) from error
 
     def look(self, rel: Rel) -> os.stat_result | None:
         """What a file or a directory is, without following; None when it is gone."""

@@ -14,14 +14,15 @@ from hashlib import sha256
 from threading import Lock
 
 from xdmigrate.contract import CHANGED_THERE, UID_TAKEN, Receipt, Refused, Stored
-from xdmigrate.errors import FolderUnusable, ItemRefused
+from xdmigrate.errors import AccessDenied, FolderUnusable, ItemRefused
 from xdmigrate.model import Body, FlagChange, Folder, Head, HeldBody, Item, Kind, Path, RefusedBody
 from xdmigrate_files import msg
+from xdmigrate_files.bodies import UNREADABLE, unreadable
 from xdmigrate_files.manifest import Manifest
 from xdmigrate_files.msg import MsgFiles, is_msg
 from xdmigrate_files.names import native
 from xdmigrate_files.objects import CALENDAR_ENDING, CARD_ENDING, Part, parts, uid_of
-from xdmigrate_files.onefile import suffix_of, write_file
+from xdmigrate_files.onefile import suffix_of, taken_back, write_file
 from xdmigrate_files.shelf import Draft, Lies, ref_of
 from xdmigrate_files.titles import title_of
 from xdmigrate_files.tree import Rel, Tree, told
@@ -69,7 +70,10 @@ class Facts:
         with self._lock:
             known = self._known.get(key)
         if known is None:
-            known = tuple(Fact(part, ref) for part, ref in items_of(tree, rel, self.msgs))
+            try:
+                known = tuple(Fact(part, ref) for part, ref in _items_of(tree, rel, self.msgs))
+            except (AccessDenied, FolderUnusable):  # that may change while the file does not
+                return (Fact(*_closed(rel)),)
             with self._lock:
                 if len(self._known) >= _REMEMBERED:
                     self._known.clear()
@@ -78,7 +82,22 @@ class Facts:
 
 
 def items_of(tree: Tree, rel: Rel, msgs: MsgFiles) -> list[tuple[Part, bytes]]:
-    """The items of a file with their ids: of its name where it holds one, of their UIDs where it holds several."""
+    """The items of a file with their ids: of its name where it holds one, of their UIDs where it holds several.
+
+    A file that cannot be read counts as one item, which is refused.
+    """
+    try:
+        return _items_of(tree, rel, msgs)
+    except (AccessDenied, FolderUnusable):
+        return [_closed(rel)]
+
+
+def _closed(rel: Rel) -> tuple[Part, bytes]:
+    kind = Kind.CONTACTS if suffix_of(rel[-1]) == CARD_ENDING else Kind.CALENDAR
+    return Part(kind, b"", b"", (UNREADABLE, unreadable().message)), ref_of(rel[-1])
+
+
+def _items_of(tree: Tree, rel: Rel, msgs: MsgFiles) -> list[tuple[Part, bytes]]:
     if is_msg(rel[-1]):
         kind = kind_of_msg(tree, rel, msgs)
         return [(_of_outlook(tree, rel, kind, msgs), ref_of(rel[-1]))] if kind else []
@@ -203,8 +222,8 @@ class Collection:
 
     def _add(self, draft: Draft, known: dict[bytes, Fact], uids: dict[bytes, bytes]) -> Receipt:
         data = b"".join(draft.blocks())
-        if len(data) > LARGEST:
-            return Refused(draft.ticket, "too-big", f"files take items of up to {LARGEST} bytes")
+        if unfit := _unfit(data, self._kind):
+            return Refused(draft.ticket, *unfit)
         uid, over = uid_of(data), draft.over
         if over is not None:
             now = known.get(over.ref)
@@ -221,8 +240,7 @@ class Collection:
         if (other is not None and (over is None or other != over.ref)) or (over is None and self._is_there(name)):
             return Refused(draft.ticket, UID_TAKEN, "there is an item of this UID in the folder")
         self._write(draft, name, data)
-        part = Part(self._kind, uid, data)
-        fact = Fact(part, ref_of(name))
+        fact = Fact(Part(self._kind, uid, data), ref_of(name))
         known[fact.ref], self._files[fact.ref] = fact, (*self._rel, name)
         if uid:
             uids[uid] = fact.ref
@@ -242,20 +260,29 @@ class Collection:
         try:
             with self._tree.directory(self._rel) as fd:
                 write_file(fd, self._tree, hidden, [data], time.time())
-                os.rename(hidden, name, src_dir_fd=fd, dst_dir_fd=fd)
+                with taken_back(fd, [hidden]):
+                    os.rename(hidden, name, src_dir_fd=fd, dst_dir_fd=fd)
                 os.fsync(fd)
         except OSError as error:
             raise told(error, self._rel) from error
 
 
+def _unfit(data: bytes, kind: Kind) -> tuple[str, str] | None:
+    """Why an item would not be found in its folder again: a file that holds several is a folder of its own."""
+    if len(data) > LARGEST:
+        return "too-big", f"files take items of up to {LARGEST} bytes"
+    part, *others = parts(data, ENDINGS[kind])
+    if others:
+        return "several-objects", "there are several objects in it"
+    return None if part.kind is kind else ("no-component", f"there is nothing of the kind {kind.value} in it")
+
+
 def _body(part: Part) -> Body:
     reason, why = part.refused
-    if reason or not part.data:
-        remedy = "change it in Outlook, or make it anew on the target"
-        return RefusedBody(
-            ItemRefused(why or "Outlook's file cannot be read", reason=reason or "unreadable", remedy=remedy)
-        )
-    return HeldBody(part.data)
+    if reason in {"", UNREADABLE}:
+        return HeldBody(part.data) if part.data else RefusedBody(unreadable())
+    remedy = "change it in Outlook, or make it anew on the target"
+    return RefusedBody(ItemRefused(why, reason=reason, remedy=remedy))
 
 
 def _may_hold(name: bytes, ending: str) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os.path
 from collections.abc import Iterator
 from difflib import get_close_matches
+from itertools import islice
 from typing import Any
 
 from xdmigrate.model import Kind
@@ -78,10 +79,22 @@ def paths_apart(plan: Plan) -> Iterator[Fault]:
             if len(plan.mailboxes) > 1 and not has_fields(path):
                 remedy = "let it differ from mailbox to mailbox, for example by {address}"
                 yield ("endpoints", name, "path"), f"{shown((), path)} would be shared by all mailboxes", remedy
+            for shared in islice(_meeting(plan, "source" if name == way.source else "target", path), 1):
+                who = " and ".join(shared)
+                yield ("endpoints", name, "path"), f"{shown((), path)} would be shared by {who}", "use {address}"
         places = [os.path.normpath(located(path, plan.directory)) for path in paths]
         if len(set(places)) == 2 and os.path.commonpath(places) in places:
             message = f"{shown((), paths[1])} and the source's path lie inside each other"
             yield ("endpoints", way.target, "path"), message, "keep them apart"
+
+
+def _meeting(plan: Plan, side: Side, path: str) -> Iterator[tuple[str, str]]:
+    """Different addresses that a template leads to one path; mailboxes that the plan merges have one address."""
+    first: dict[str, str] = {}
+    for address in (mailbox.address(side) for mailbox in plan.mailboxes) if has_fields(path) else ():
+        other = first.setdefault(expand(path, Fields.of(address)), address)
+        if other != address:
+            yield other, address
 
 
 def _of_files(plan: Plan, way: Way) -> list[str]:

@@ -104,7 +104,8 @@ def _usable(columns: list[str], spot: Spot, faults: Faults) -> bool:
         if name not in COLUMNS:
             quotable = ("source" in columns or get_close_matches(name, COLUMNS)) and name.isprintable() and name
             known = f"'{name[:60]}'" if quotable else f"number {place + 1}"
-            faults.add(spot, "header", f"unknown column {known}", suggest(name, COLUMNS))
+            remedy = "separate the cells by , or ;" if "\t" in name else suggest(name, COLUMNS)
+            faults.add(spot, "header", f"unknown column {known}", remedy)
         elif name in columns[:place]:
             faults.add(spot, "header", f"column '{name}' stands twice", "remove one of them")
     if "source" not in columns:

@@ -27,6 +27,14 @@ def _off(value: Any) -> Any:
     return "off" if value is False else value
 
 
+Labels = Annotated[
+    Literal["once", "folders"] | None,
+    Field(
+        description="Source whose messages carry labels: copy each once, or into each labelled folder. Default: once."
+    ),
+]
+
+
 class Endpoint(Section):
     """What all systems have in common."""
 
@@ -61,10 +69,7 @@ class ImapEndpoint(Endpoint):
         default="implicit", description="How the connection is protected."
     )
     auth: Auth = Field(default=Auth(), description="Who logs in.")
-    labels: Literal["once", "folders"] | None = Field(
-        default=None,
-        description="Source whose messages carry labels: copy each once, or into each labelled folder. Default: once.",
-    )
+    labels: Labels = None
 
     def described(self) -> dict[str, Any]:
         return {**super().described(), "port": self.port or IMAP_PORTS[self.tls]}
@@ -102,6 +107,7 @@ class FilesEndpoint(Endpoint):
     mbox: Literal["mboxo", "mboxrd", "mboxcl", "mboxcl2"] | None = Field(
         default=None, description='How an mbox tells "From " lines apart. Default: recognised; written as mboxrd.'
     )
+    labels: Labels = None
 
     @model_validator(mode="after")
     def _nobody_logs_in(self) -> Self:

@@ -10,6 +10,7 @@ from xdmigrate.errors import SecretUnreadable
 from xdmigrate.model import Endpoint, Login, Token
 from xdmigrate_plans import signin
 from xdmigrate_plans.checks import authorized, login_name
+from xdmigrate_plans.plan import SIDES
 from xdmigrate_plans.templates import Fields, expand
 from xdmigrate_plans.textfile import located
 
@@ -106,6 +107,26 @@ def credentials(
         error.endpoint, error.mailbox = name, address
         raise
     return Credentials(Login(address, user, authorize_as=acts_for, token=token), secret)
+
+
+def secret_names(plan: Plan) -> set[str]:
+    """Every name by which a login of this plan may ask the store."""
+    found = set()
+    for way in plan.ways:
+        for side, name in zip(SIDES, (way.source, way.target), strict=True):
+            auth = plan.endpoints[name].auth
+            for box in plan.mailboxes:
+                address = box.address(side)
+                found.add(store_name(side, address))
+                found |= {expand(each, Fields.of(address)) for each in _stored(auth)}
+    return found
+
+
+def _stored(auth: Auth | None) -> list[str]:
+    """What `auth` says behind `store:`."""
+    told = auth.model_dump(mode="json", exclude_none=True) if auth else {}
+    values = (*told.values(), *told.get("oauth", {}).values())
+    return [each.removeprefix("store:") for each in values if isinstance(each, str) and each.startswith("store:")]
 
 
 def _shared_password(auth: Auth | None, fields: Fields, resolve: Resolve) -> str:

@@ -71,6 +71,8 @@ class Resolver:
             "command": self._from_command,
         }[parsed.scheme]
         remedy = _REMEDIES[parsed.scheme]
+        if parsed.scheme == "store":
+            remedy = remedy.replace("NAME", expand(parsed.place, fields))
         try:
             found = fetch(parsed, fields)
             secret = cut(found) if isinstance(found, bytes) else found

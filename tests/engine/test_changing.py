@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -90,6 +91,21 @@ def test_a_change_at_the_source_replaces_the_copy(tmp_path: FilePath, kind: Kind
     assert set(world.new.box(TEAM).items) == set(before.values())
     assert world.verify().verdict is Verdict.PASS
     assert world.writes(world.sync) == []
+
+
+def test_verify_tells_what_was_copied_as_it_is(tmp_path: FilePath) -> None:
+    """A zone that nobody knows: equal line by line is all that can be said."""
+    world = world_of(tmp_path, powers=replace(DAV, rewrite=bytes))
+    world.old.deliver(TEAM, made(Kind.CALENDAR, "1", "x"))
+    start = re.compile(rb"DTSTART[^\r]*")
+    opaque = start.sub(b"DTSTART;TZID=Nowhere/Middle:20240101T100000", made(Kind.CALENDAR, "2", "y"))
+    ref = world.old.deliver(TEAM, opaque)
+    world.sync()
+    verdict = world.verify()
+    assert verdict.verdict is Verdict.PASS
+    assert [(each.state, each.ref, each.text) for each in verdict.details] == [
+        (ItemState.VERIFIED, ref.hex(), "it holds what cannot be interpreted, and is the same line by line")
+    ]
 
 
 def test_only_what_changed_is_read(tmp_path: FilePath) -> None:
@@ -511,3 +527,23 @@ def test_estimated_sizes_do_not_hide_what_another_tool_copied(tmp_path: FilePath
             world.old_server.powers = replace(Powers(), estimate=100)
         assert "put" not in world.writes(world.sync)
         assert set(outcomes(world)) == {Outcome.PRESENT}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_folder_that_was_made_anew_takes_over_the_copies(tmp_path: FilePath, kind: Kind) -> None:
+    """Everything in it has another id, and what was changed meanwhile is our copy's successor all the same."""
+    world = world_of(tmp_path, kind)
+    for name in ("1", "2", "3"):
+        world.old.deliver(TEAM, made(kind, name, "text"))
+    world.sync()
+    copies = set(world.new.box(TEAM).items)
+    world.old.remove_folder(TEAM)
+    world.old.create_folder(TEAM, kind)
+    for name in ("3", "1", "2"):
+        world.old.deliver(TEAM, made(kind, name, "edited" if name == "2" else "text"))
+    world.sync()
+    assert outcomes(world) == [Outcome.COPIED] * 3
+    assert set(world.new.box(TEAM).items) == copies
+    assert said(world) == expected(kind, ("1", "text"), ("2", "edited"), ("3", "text"))
+    assert world.verify().verdict is Verdict.PASS
+    assert world.writes(world.sync) == []

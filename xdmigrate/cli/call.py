@@ -50,6 +50,8 @@ class Call:
     facts: dict[str, object] = field(default_factory=dict)
     errors: list[XdmigrateError] = field(default_factory=list)
     log: LogFile | None = None
+    plan: str = ""
+    """As told on the command line: remedies name it, so that they can be copied."""
 
     @property
     def on_terminal(self) -> bool:
@@ -69,7 +71,17 @@ class Call:
             return
         console = plain_console()
         for part in told:
-            console.print(part, markup=False, highlight=False)
+            console.print(self.named(part), markup=False, highlight=False)
+
+    def named(self, part: RenderableType) -> RenderableType:
+        """What is told, with the plan's name in the commands that it tells."""
+        from rich.text import Text
+
+        from xdmigrate.report.words import for_plan
+
+        if isinstance(part, Text):
+            return Text(for_plan(part.plain, self.plan), style=part.style)
+        return for_plan(part, self.plan) if isinstance(part, str) else part
 
     def note(self, line: str) -> None:
         """Tell people about the run itself: on stdout, or beside the one JSON object."""
@@ -86,7 +98,7 @@ class Call:
     def finish(self, code: int) -> int:
         """Tell the errors, and to machines everything, as one object; returns the exit code."""
         from xdmigrate.report.facts import envelope, error_facts
-        from xdmigrate.report.words import printable
+        from xdmigrate.report.words import for_plan, printable
 
         if self.options.json:
             told = [fact for error in self.errors for fact in error_facts(error)]
@@ -99,7 +111,7 @@ class Call:
             said, code = [*said, full], exit_code([code, full.exit_code])
         for each in said:
             for line in _named(each).splitlines():
-                sys.stderr.write(f"xdmigrate: {printable(line)}\n")
+                sys.stderr.write(f"xdmigrate: {printable(for_plan(line, self.plan))}\n")
         return code
 
 

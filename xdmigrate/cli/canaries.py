@@ -18,6 +18,7 @@ from xdmigrate.model import Kind
 from xdmigrate.report.invitations import CanaryFacts
 from xdmigrate.wrap.patience import Patience
 from xdmigrate.wrap.retry import RetryingSource
+from xdmigrate_plans.checks import login_name
 from xdmigrate_plans.plan import SIDES
 from xdmigrate_state import canaries, journal
 from xdmigrate_state.rows import CanaryRow
@@ -56,6 +57,10 @@ class Cast:
         who, to = _planned(plan, organizer), _planned(plan, attendee)
         if who.target.casefold() == to.target.casefold():
             raise UsageError(f"{organizer} and {attendee} are one account", remedy="name two mailboxes of the plan")
+        user = login_name(plan, "target", who, Kind.CALENDAR)
+        if user == login_name(plan, "target", to, Kind.CALENDAR) and not system.endpoint.settings.get("principal"):
+            message = f"endpoint {system.endpoint.name} logs in as {user} for both, so that they are one account"
+            raise UsageError(message, remedy="let `auth.user` name each account by {address}, or set `principal`")
         if Kind.MAIL not in plan.kinds:
             message = f"plan {plan.name} moves no mail, so nobody sees what {to.target} gets"
             raise UsageError(message, remedy="list `mail` in `source` and `target`, if only while the canary flies")

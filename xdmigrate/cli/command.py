@@ -120,7 +120,7 @@ def before_command(context: typer.Context) -> Globals:
 
 def perform(work: Work, options: Globals, values: dict[str, Any]) -> int:
     """Run a command to its end, whatever happens, and return the exit code."""
-    call = Call(options)
+    call = Call(options, plan=str(values.get("plan") or ""))
     try:
         code = work(call, **values) or 0
     except XdmigrateError as error:

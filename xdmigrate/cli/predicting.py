@@ -5,9 +5,24 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from xdmigrate.errors import ItemRefused, TooManyFailures, XdmigrateError
+
 if TYPE_CHECKING:
     from xdmigrate.wrap.prediction import Prediction
     from xdmigrate_state.rows import MailboxRow
+
+
+NO_QUARANTINE = "a dry run keeps no quarantine: the lines above tell why"
+
+
+def foreseen(error: XdmigrateError) -> XdmigrateError:
+    """The error as a dry run may tell it: what it would put into quarantine is nowhere to be listed."""
+    if isinstance(error, ItemRefused):
+        return ItemRefused(error.message, reason=error.reason, remedy=NO_QUARANTINE)
+    if isinstance(error, TooManyFailures):
+        remedy = f"{NO_QUARANTINE}; if that is right, raise failures.items_per_mailbox"
+        return TooManyFailures(error.message, remedy=remedy, mailbox=error.mailbox)
+    return error
 
 
 def facts(predictions: Iterable[tuple[MailboxRow, Prediction]]) -> list[dict[str, object]]:

@@ -105,8 +105,10 @@ def screen(status: PlanStatus, watch: Watch, now: float) -> RenderableType:
     for box in watch.moving(status):
         made.add_row(*_bar_row(printable(box.source), box.total, watch.rates(box.id, now), ProgressBar))
     made.add_row(*_bar_row("all mailboxes", status.total, watch.rates(TOTAL, now), ProgressBar))
-    left = watch.seconds_left(TOTAL, status.total.pending, status.total.bytes_pending, now)
-    made.add_row("", "", f"{duration(left)} left")
+    total = status.total
+    left = watch.seconds_left(TOTAL, total.pending, total.bytes_pending, now)
+    done = f"{octets(total.bytes - total.bytes_pending)} of {octets(total.bytes)}"
+    made.add_row("", "", f"{done}, {duration(left)} left")
     return made
 
 
@@ -115,8 +117,8 @@ def _bar_row(
 ) -> list[RenderableType]:
     from rich.text import Text
 
-    told = f"{counts.settled:,}/{counts.source:,}  {octets(counts.bytes)}  {rates[0]:,.0f}/s  {octets(rates[1])}/s"
-    return [Text(name, overflow="ellipsis"), bar(total=max(1, counts.source), completed=counts.settled, width=30), told]
+    told = f"{counts.settled:,}/{counts.source:,}  {rates[0]:,.0f}/s  {octets(rates[1])}/s"
+    return [Text(name, overflow="ellipsis"), bar(total=max(1, counts.source), completed=counts.settled, width=20), told]
 
 
 class Showing:

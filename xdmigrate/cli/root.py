@@ -29,10 +29,19 @@ class Root(TyperGroup):
         try:
             code = super().main(told, prog_name, complete_var, standalone_mode=False, **extra)
         except typer.TyperException as error:
-            code = _refuse(told, UsageError(error.format_message().rstrip("."), remedy=_help(error)))
+            code = _refuse_words(told, error)
         except typer.Abort:
             code = _refuse(told, Stopped("interrupted", remedy="run the same command again"))
         sys.exit(code if isinstance(code, int) else 0)
+
+
+def _refuse_words(args: Sequence[str], error: typer.TyperException) -> int:
+    """Where no command was named, what is told is the help, which is many lines."""
+    message = error.format_message().rstrip(".?")
+    if not message.startswith("Usage: "):
+        return _refuse(args, UsageError(message, remedy=_help(error)))
+    sys.stderr.write(f"{message}\n")
+    return UsageError.exit_code
 
 
 def _refuse(args: Sequence[str], error: XdmigrateError) -> int:

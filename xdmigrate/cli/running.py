@@ -6,6 +6,7 @@ import os
 import socket
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -24,7 +25,7 @@ from xdmigrate.report.status import plan_status
 from xdmigrate.wrap.dry_run import DryRunTarget
 from xdmigrate.wrap.dry_source import DryRunSource
 from xdmigrate.wrap.forward import ForwardingTarget
-from xdmigrate_state import locks, mailboxes
+from xdmigrate_state import failures, locks, mailboxes
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -61,6 +62,11 @@ class Bench:
         """Where the plan stands."""
         now = time.time()
         return self.db.read(lambda c: plan_status(c, self.plan.name, now))
+
+    def reasons(self) -> Counter[tuple[str, str]]:
+        """How many items are not copied, by code and words, without those that somebody accepted."""
+        rows = self.db.read(lambda c: failures.of_plan(c, self.plan.id))
+        return Counter((row.reason, row.detail) for row in rows if row.accepted_at is None)
 
 
 class HeldTarget(ForwardingTarget):

@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 
 from xdmigrate.contract import UID_TAKEN, Intent, Receipt, Stored
 from xdmigrate.engine.altering import altered
-from xdmigrate.engine.fingerprints import inspected, prints
+from xdmigrate.engine.fingerprints import prints
 from xdmigrate.engine.match import LIKENESS, SAME_LOOK, pair_equals
 from xdmigrate.engine.objects import Load
 from xdmigrate.engine.proof import Proof, Sent, prove
@@ -21,7 +21,7 @@ from xdmigrate.engine.updating import Outdated, Renewed, prove_updates
 from xdmigrate.engine.work import Pair, Work
 from xdmigrate.model import Folder, Head, Kind, Outcome, successor
 from xdmigrate_state import alterations, doubts, intents, ledger, places
-from xdmigrate_state.rows import ItemRow, PlaceRow, Settled
+from xdmigrate_state.rows import FolderIds, ItemRow, PlaceRow, Settled
 
 DETAIL_CHARS = 300
 
@@ -58,7 +58,7 @@ class Closed:
     gained: Mapping[bytes, Head]
     versions: dict[int, bytes] = field(default_factory=dict)
     remnants: list[Settled] = field(default_factory=list)  # copies of earlier versions, found only now
-    heirs: dict[bytes, bytes] = field(default_factory=dict)  # rows whose copy some of them were, and whose it is now
+    heirs: list[tuple[ItemRow, bytes]] = field(default_factory=list)  # whose copy some of them were, and are now
 
     @property
     def linked(self) -> set[bytes]:
@@ -111,12 +111,12 @@ def _close_objects(work: Work, span: Range) -> Closed:
     gained = unclaimed(work, span.place, span.target, span.place.next_id) if fresh else {}
     receipts = [receipt for receipt in span.receipts if receipt.ticket in fresh]
     proof = _proof(work, span, fresh, receipts, gained)
-    remnants, heirs = _late_after_all(work, span, proof, gained), dict[bytes, bytes]()
+    remnants, heirs = _late_after_all(work, span, proof, gained), list[tuple[ItemRow, bytes]]()
     if taken := _taken(span, proof):
-        inherited = take_over(work, span.pair.row, span.target, _named(span, taken))
-        heirs = {old: each.source_id for old, each in inherited.items()}
-        remnants += inherited.values()
-        _again(proof, [taken[ref] for ref in heirs.values()])
+        inherited = take_over(work, span.place, span.target, _named(span, taken))
+        heirs = [(old, each.source_id) for old, each in inherited]
+        remnants += (each for _, each in inherited)
+        _again(proof, [taken[ref] for _, ref in heirs])
     versions = _versions(work, span, proof, gained)
     renewed = Renewed()
     if updates:
@@ -174,10 +174,9 @@ def _versions(work: Work, span: Range, proof: Proof, gained: Mapping[bytes, Head
     unsure = {t: head.ref for t, head in shown.items() if told.get(t) and told[t] != head.version}
     versions = {ticket: head.version for ticket, head in shown.items() if ticket not in unsure}
     if unsure:
-        read = {head.ref: (head, print_) for head, print_ in inspected(work.target, span.target, list(unsure.values()))}
-        for ticket, ref in unsure.items():
-            if ref in read and read[ref][1] == span.sent[ticket].content:
-                versions[ticket] = read[ref][0].version
+        read = dict(prints(work.target, span.target, list(unsure.values())))
+        same = {ticket for ticket, ref in unsure.items() if read.get(ref) == span.sent[ticket].content}
+        versions |= {ticket: shown[ticket].version for ticket in same}
     return versions
 
 
@@ -196,7 +195,8 @@ def _commit(work: Work, span: Range, closed: Closed) -> None:
 
     def commit(c: Connection) -> PlaceRow:
         ledger.settle(c, row, settled, now)
-        ledger.hand_over(c, row, row, list(closed.heirs.items()))
+        for old, ref in closed.heirs:
+            ledger.hand_over(c, FolderIds(old.folder_id, old.account_id), row, [(old.source_id, ref)])
         ledger.link(c, row, closed.remnants)
         alterations.release(c, row.id, replaced)
         alterations.record(c, row.id, changed, now)

@@ -42,24 +42,34 @@ def link_remnants(
     ]
 
 
-def take_over(work: Work, row: FolderRow, target: Folder, missing: Iterable[tuple[bytes, str]]) -> dict[bytes, Settled]:
+def take_over(
+    work: Work, place: PlaceRow, target: Folder, missing: Iterable[tuple[bytes, str]]
+) -> list[tuple[ItemRow, Settled]]:
     """Pair items that are refused because of their UIDs, given with these, with our copies of what is gone.
 
-    What was written anew under another id vanished under the old one; nobody has touched its copy since. Returns what
-    is to be given to `ledger.link`, by the source id of the row that is to be handed over before.
+    What was written anew under another id vanished under the old one, perhaps with all its folder; nobody has touched
+    its copy since. Returns rows that are to be handed over, each with what is to be given to `ledger.link` then.
     """
-    gone = {old.target_id: old for old in _ours(work, row, target) if old.target_id is not None}
+    gone = {old.target_id: old for old in _ours(work, place, target) if old.target_id is not None}
     found = pair_equals(missing, names(work.target, target, list(gone))) if gone else []
-    return {gone[to].source_id: _linked(gone[to], ref) for ref, to in found}
+    return [(gone[to], _linked(gone[to], ref)) for ref, to in found]
 
 
-def _ours(work: Work, row: FolderRow, target: Folder) -> Iterator[ItemRow]:
+def _ours(work: Work, place: PlaceRow, target: Folder) -> Iterator[ItemRow]:
+    for folder in (each for each in work.known(live=False) if each.counts.gone):
+        for rows in _gone_from(work, folder, place):
+            there = work.target.look_up(target, [each.target_id for each in rows if each.target_id is not None])
+            ours = set(as_written(rows, {head.ref: head for head in there}))
+            yield from (each for each in rows if each.target_id in ours)
+
+
+def _gone_from(work: Work, folder: FolderRow, place: PlaceRow) -> Iterator[list[ItemRow]]:
+    """Rows of the folder whose copies are in this place, a page at a time."""
     after = b""
-    while rows := work.read(partial(ledger.gone_copies, folder=row, after=after, limit=PAGE)):
-        after = rows[-1].source_id
-        there = work.target.look_up(target, [each.target_id for each in rows if each.target_id is not None])
-        ours = set(as_written(rows, {head.ref: head for head in there}))
-        yield from (each for each in rows if each.target_id in ours)
+    while page := work.read(partial(ledger.gone_copies, folder=folder, after=after, limit=PAGE)):
+        after = page[-1].source_id
+        if rows := [each for each in page if each.place_id == place.id]:
+            yield rows
 
 
 def _linked(old: ItemRow, ref: bytes) -> Settled:

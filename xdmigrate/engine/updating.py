@@ -2,7 +2,8 @@
 
 A copy is replaced only while it is what we wrote: its version is the one that we know, or, where the version is another
 or unknown, it still says what the ledger knows, or what an earlier attempt with an unknown end was about to write. The
-target checks the version once more (`Writer.put`, `over`). A copy that somebody changed or removed meanwhile stays as
+target checks the version once more (`Writer.put`, `over`). Versions are those of listings: what comes with a body may
+be another one (proxies that pack it change its ETag). A copy that somebody changed or removed meanwhile stays as
 it is, and the item is quarantined (`CHANGED_THERE`), unless the copy says just what the source does now. Only a person
 who asks for the item once more, having removed the copy, gets another.
 """
@@ -14,7 +15,7 @@ from dataclasses import dataclass, field
 
 from xdmigrate.contract import CHANGED_THERE, Receipt, Refused, Stored
 from xdmigrate.engine.altering import as_copied
-from xdmigrate.engine.fingerprints import Print, inspected
+from xdmigrate.engine.fingerprints import Print, prints
 from xdmigrate.engine.proof import Sent
 from xdmigrate.engine.work import Work
 from xdmigrate.model import Folder, Head
@@ -69,7 +70,7 @@ def outdated(work: Work, place: PlaceRow, folder: Folder, rows: Iterable[ItemRow
             found.over[ref] = head
     unsure = [row for ref, row in found.rows.items() if ref not in found.over and ref not in found.touched]
     if unsure:
-        _look_closer(work, folder, found, unsure)
+        _look_closer(work, folder, found, unsure, there)
     return found
 
 
@@ -84,19 +85,22 @@ def let_go(work: Work, folder: FolderRow, copies: Outdated) -> dict[bytes, ItemR
     return work.read(lambda c: ledger.by_refs(c, folder, lost))
 
 
-def _look_closer(work: Work, folder: Folder, found: Outdated, unsure: Sequence[ItemRow]) -> None:
+def _look_closer(
+    work: Work, folder: Folder, found: Outdated, unsure: Sequence[ItemRow], there: Mapping[bytes, Head]
+) -> None:
+    """Read what was listed just before: `there` holds the versions that a write can rely on."""
     refs = [row.target_id for row in unsure if row.target_id is not None]
-    read = {head.ref: (head, print_) for head, print_ in inspected(work.target, folder, refs)}
+    read = dict(prints(work.target, folder, refs))
     ours = {row.source_id: {row.fingerprint} for row in as_copied(work, unsure)}
     for doubt in work.read(lambda c: doubts.of_mailbox(c, work.mailbox.id)):
         if doubt.source_id in ours and doubt.folder_id == found.rows[doubt.source_id].folder_id:
             ours[doubt.source_id].add(doubt.fingerprint)
     for row in unsure:
         copy = read.get(row.target_id or b"")
-        if copy is not None and copy[1].fingerprint in ours[row.source_id]:
-            found.over[row.source_id] = copy[0]
+        if copy is not None and copy.fingerprint in ours[row.source_id]:
+            found.over[row.source_id] = there[row.target_id or b""]
         else:
-            found.touched[row.source_id] = copy[1] if copy is not None else None
+            found.touched[row.source_id] = copy
 
 
 def written(
@@ -104,10 +108,10 @@ def written(
 ) -> dict[bytes, Head]:
     """After a crash: which of these updates (by source id) have replaced their copies, as they were about to."""
     ids = {row.target_id: ref for ref, row in rows.items() if row.target_id is not None}
-    there = work.target.look_up(folder, list(ids))
-    changed = [head.ref for head in there if head.version != rows[ids[head.ref]].target_version or not head.version]
-    read = inspected(work.target, folder, changed)
-    return {ids[head.ref]: head for head, print_ in read if print_ == contents.get(ids[head.ref])}
+    there = {head.ref: head for head in work.target.look_up(folder, list(ids))}
+    changed = [ref for ref, head in there.items() if head.version != rows[ids[ref]].target_version or not head.version]
+    read = prints(work.target, folder, changed)
+    return {ids[ref]: there[ref] for ref, print_ in read if print_ == contents.get(ids[ref])}
 
 
 def prove_updates(
@@ -122,14 +126,14 @@ def prove_updates(
     there = {head.ref: head for head in work.target.look_up(folder, sorted({*places.values()} - {b""}))}
     renewed, unsure = judge_updates(copies, sent, answers, {t: there.get(ref) for t, ref in places.items()})
     if unsure:
-        refs = [places[ticket] for ticket in unsure]
-        read = {head.ref: (head, print_) for head, print_ in inspected(work.target, folder, refs)}
+        read = dict(prints(work.target, folder, [places[ticket] for ticket in unsure]))
         for ticket in unsure:
-            copy, over = read.get(places[ticket]), copies.over[sent[ticket].source_id]
-            if copy is not None and copy[1] == sent[ticket].content:
-                _judge_equal(renewed, ticket, answers.get(ticket), copy[0])
+            ref, over = places[ticket], copies.over[sent[ticket].source_id]
+            copy = there.get(ref) if ref in read else None
+            if copy is not None and read[ref] == sent[ticket].content:
+                _judge_equal(renewed, ticket, answers.get(ticket), copy)
             else:
-                _judge_different(renewed, ticket, answers.get(ticket), copy[0] if copy else None, over)
+                _judge_different(renewed, ticket, answers.get(ticket), copy, over)
     return renewed
 
 

@@ -29,6 +29,9 @@ class Semantics(Protocol):
     def digest(self, data: bytes) -> bytes:
         """16 bytes, equal for items that say the same."""
 
+    def digested(self, data: bytes) -> tuple[bytes, bool]:
+        """The same, and whether the item holds what cannot be interpreted: equal ones say the same line by line."""
+
     def differences(self, mine: bytes, theirs: bytes) -> list[str]:
         """What differs, in words without any content; empty when both say the same."""
 
@@ -55,7 +58,7 @@ def semantics(kind: str) -> Semantics:
         return _Objects(vcard)
     from xdmigrate.formats import ical
 
-    return _Objects(ical)
+    return _Objects(ical, ical.digested)
 
 
 class _Octets:
@@ -63,6 +66,9 @@ class _Octets:
 
     def digest(self, data: bytes) -> bytes:
         return sha256(data).digest()[:DIGEST_BYTES]
+
+    def digested(self, data: bytes) -> tuple[bytes, bool]:
+        return self.digest(data), False
 
     def differences(self, mine: bytes, theirs: bytes) -> list[str]:
         return [] if mine == theirs else ["the bytes differ"]
@@ -99,14 +105,18 @@ class _Format(Protocol):
 class _Objects:
     """Events, tasks and contacts, as their format's package reads them."""
 
-    def __init__(self, said: _Format) -> None:
+    def __init__(self, said: _Format, digested: Callable[[bytes], tuple[bytes, bool]] | None = None) -> None:
         self._format = said
+        self._digested = digested or (lambda data: (said.digest(data), False))
 
     def digest(self, data: bytes) -> bytes:
+        return self.digested(data)[0]
+
+    def digested(self, data: bytes) -> tuple[bytes, bool]:
         try:
-            return self._format.digest(data)
+            return self._digested(data)
         except Unreadable:
-            return sha256(data).digest()[:DIGEST_BYTES]
+            return sha256(data).digest()[:DIGEST_BYTES], False
 
     def differences(self, mine: bytes, theirs: bytes) -> list[str]:
         try:

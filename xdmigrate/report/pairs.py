@@ -48,7 +48,11 @@ def _fits(source: Sequence[Finding], target: Sequence[Finding]) -> Iterator[Find
     else:
         text = f"{octets(size)}, but only {octets(room)} free"
         yield Finding(
-            "room", ok=True, text=text, remedy="raise the quota, unless the rest is there already", amount=size
+            "room",
+            ok=True,
+            text=text,
+            remedy="make room or raise the quota, unless the rest is there already",
+            amount=size,
         )
 
 

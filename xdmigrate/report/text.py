@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Sequence
 from datetime import tzinfo
 
 from rich import box
+from rich.console import Console, ConsoleOptions, RenderResult
 from rich.table import Table
 from rich.text import Text
 
@@ -21,8 +23,8 @@ from xdmigrate.report.facts import (
     SyncFacts,
 )
 from xdmigrate.report.invitations import PromiseFacts
-from xdmigrate.report.verdicts import KindVerdict, MailboxVerdict, PlanVerdict, Verdict
-from xdmigrate.report.words import clock, duration, local, octets, printable
+from xdmigrate.report.verdicts import Verdict
+from xdmigrate.report.words import clock, duration, for_plan, local, octets, printable
 
 COLOURS = {
     "synced": "green",
@@ -36,14 +38,42 @@ COLOURS = {
 }
 
 
-def table(*columns: str, numbers: int = 0, title: str = "") -> Table:
-    """A plain table whose last `numbers` columns are figures. Cells are folded, never cut."""
-    made = Table(
+NARROWEST = 10
+"""Columns that an address or a folder's name gets at least: what is folded to two letters a line nobody reads."""
+
+
+class Fitted(Table):
+    """A table that keeps words whole where the terminal has room for it, and folds them where it has none."""
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        needed = [
+            self._measure_column(console, options, column).maximum if column.no_wrap else column.min_width or 1
+            for column in self.columns
+        ]
+        if sum(needed) + len(needed) > options.max_width:
+            for column in self.columns:
+                column.min_width, column.no_wrap = None, column.no_wrap and column.justify == "right"
+        yield from super().__rich_console__(console, options)
+
+
+def table(*columns: str, numbers: int = 0, title: str = "", whole: Collection[str] = ()) -> Table:
+    """A plain table whose last `numbers` columns are figures.
+
+    Cells are folded, never cut; figures are not, and those of the columns `whole` only on a narrow terminal.
+    """
+    made = Fitted(
         box=box.SIMPLE_HEAD, title=title or None, title_justify="left", padding=0, pad_edge=False, show_edge=False
     )
     for place, column in enumerate(columns):
         figure = place >= len(columns) - numbers
-        made.add_column(column, justify="right" if figure else "left", no_wrap=figure, overflow="fold")
+        kept = figure or column in whole
+        made.add_column(
+            column,
+            justify="right" if figure else "left",
+            no_wrap=kept,
+            overflow="fold",
+            min_width=None if kept else min(NARROWEST, 2 * len(column)),
+        )
     return made
 
 
@@ -67,34 +97,49 @@ def figures(values: Iterable[int]) -> list[str]:
 
 def status_table(status: PlanStatus, zone: tzinfo) -> Table:
     """One line a mailbox and the totals: every line's outcomes add up to its items."""
-    renamed = any(mailbox.source != mailbox.target for mailbox in status.mailboxes)
-    names = ("mailbox", "to") if renamed else ("mailbox",)
+    columns = count_columns([mailbox.total for mailbox in status.mailboxes])
     made = table(
-        *names, "stage", "last pass", *COUNT_COLUMNS, numbers=len(COUNT_COLUMNS), title=_headline(status, zone)
+        "mailbox", "stage", "last pass", *columns, numbers=len(columns), title=_headline(status, zone), whole=("stage",)
     )
     for mailbox in status.mailboxes:
-        addresses = [cell(mailbox.source), cell(mailbox.target)][: len(names)]
         place = local(mailbox.last_pass, zone)
-        made.add_row(*addresses, word(mailbox.stage), place, *count_cells(mailbox.total))
+        name = both_names(mailbox.source, mailbox.target)
+        made.add_row(cell(name), word(mailbox.stage), place, *count_cells(mailbox.total, columns))
     if len(status.mailboxes) > 1:
         made.add_section()
-        blank = [""] * (len(names) + 1)
-        made.add_row("total", *blank, *count_cells(status.total), style="bold")
+        made.add_row("total", "", "", *count_cells(status.total, columns), style="bold")
     return made
 
 
+def both_names(source: str, target: str) -> str:
+    """What a mailbox is called, on both sides where the names differ."""
+    return source if source == target else f"{source} → {target}"
+
+
 COUNT_COLUMNS = ("items", "copied", "present", "filtered", "failed", "pending", "size")
+RARE = frozenset({"present", "filtered"})
+"""Outcomes that many plans do not know: without a column where no mailbox has any, so that the others find room."""
+
+
+def count_columns(counts: Sequence[KindCounts]) -> list[str]:
+    """The columns of a table over these counts."""
+    none = {name for name in RARE if not any(_count(each, name) for each in counts)}
+    return [name for name in COUNT_COLUMNS if name not in none]
 
 
 def _headline(status: PlanStatus, zone: tzinfo) -> str:
     return f"plan {status.plan}: {status.stage}{', paused' if status.paused else ''} (times: {zone})"
 
 
-def count_cells(counts: KindCounts) -> list[str]:
-    """Items, copied, present or merged, filtered, failed, pending, size."""
-    present = counts.present + counts.merged
-    shown = (counts.source, counts.copied, present, counts.filtered, counts.failed, counts.pending)
-    return [*figures(shown), octets(counts.bytes)]
+def count_cells(counts: KindCounts, columns: Sequence[str]) -> list[str]:
+    """The counts of these columns."""
+    return [octets(counts.bytes) if name == "size" else f"{_count(counts, name):,}" for name in columns]
+
+
+def _count(counts: KindCounts, name: str) -> int:
+    """One outcome; what is merged is present, too."""
+    merged = counts.merged if name == "present" else 0
+    return int(getattr(counts, "source" if name == "items" else name)) + merged
 
 
 def attention_lines(mailboxes: Iterable[MailboxStatus], zone: tzinfo) -> list[Text]:
@@ -104,7 +149,8 @@ def attention_lines(mailboxes: Iterable[MailboxStatus], zone: tzinfo) -> list[Te
 
 def _attention_line(address: str, told: Attention, zone: tzinfo) -> Text:
     remedy = f"; {told.remedy}" if told.remedy else ""
-    return cell(f"{address}: {told.text or told.code} (since {clock(told.since, zone)}){remedy}", "red")
+    what = (told.text or told.code).removeprefix(f"{address}: ")
+    return cell(f"{address}: {what} (since {clock(told.since, zone)}){remedy}", "red")
 
 
 def plans_table(plans: Sequence[PlanStatus]) -> Table:
@@ -195,20 +241,48 @@ def prediction_line(before: PlanStatus, after: PlanStatus) -> str:
     was, now = before.total, after.total
     return (
         f"would copy {now.copied - was.copied:,} items and adopt {now.present - was.present:,} that are there already;"
-        f" would fail {now.failed - was.failed:,}"
+        f" would fail {now.failed - was.failed:,}, and what the target refuses when it is asked"
     )
+
+
+REASONS_SHOWN = 8
+"""Reasons in the summary of a run; the quarantine tells the rest."""
+
+
+def reason_lines(reasons: Counter[tuple[str, str]], *, dry_run: bool) -> list[Text]:
+    """Why items are not copied, the most frequent reasons first, one line each."""
+    said = "would not be copied" if dry_run else "not copied"
+    shown = reasons.most_common(REASONS_SHOWN)
+    lines = [cell(f"{said}: {count:,} {code}: {detail}".rstrip(": ")) for (code, detail), count in shown]
+    more = reasons.total() - sum(count for _, count in shown)
+    return [*lines, cell(f"{said}: {more:,} for other reasons")] if more else lines
+
+
+EMPTY_SHOWN = 5
+"""Mailboxes without items that are named."""
+
+
+def empty_lines(status: PlanStatus) -> list[Text]:
+    """That mailboxes hold nothing at the source, which is more often a wrong setting than the truth."""
+    empty = [box.source for box in status.mailboxes if box.last_pass and not box.total.source and not box.attention]
+    if not empty:
+        return []
+    named = ", ".join(empty[:EMPTY_SHOWN]) + (f" and {len(empty) - EMPTY_SHOWN:,} more" * (len(empty) > EMPTY_SHOWN))
+    return [
+        cell(f"nothing was found at the source of {named}: `xdmigrate check PLAN` tells what it sees there", "yellow")
+    ]
 
 
 # --- check ------------------------------------------------------------------------------------------------------
 
 
-def check_table(facts: CheckFacts) -> Table:
-    """One line for each mailbox, and one more for each thing that is wrong or worth knowing."""
+def check_table(facts: CheckFacts, plan: str = "") -> Table:
+    """One line for each mailbox, and one more for each thing that is wrong or worth knowing; remedies name the plan."""
     made = table("mailbox", "result", "what to do")
     for mailbox in facts.mailboxes:
-        name = mailbox.source if mailbox.source == mailbox.target else f"{mailbox.source} → {mailbox.target}"
+        name = both_names(mailbox.source, mailbox.target)
         for style, told, remedy in _check_lines(mailbox):
-            made.add_row(cell(name), cell(told, style), cell(remedy))
+            made.add_row(cell(name), cell(told, style), cell(for_plan(remedy, plan)))
             name = ""
     return made
 
@@ -218,11 +292,17 @@ def _check_lines(mailbox: MailboxCheck) -> list[tuple[str, str, str]]:
     told = [*(_side_line(side) for side in mailbox.sides if side.error or not side.tried)]
     told += [("red", f"{_at(side)}: {each.text}", each.remedy) for side, each in found if not each.ok]
     told += [("red", each.text, each.remedy) for each in mailbox.together if not each.ok]
-    notes = [("yellow", f"{_at(side)}: {each.text}", each.remedy) for side, each in found if each.ok and each.remedy]
+    worth = [(side, each) for side, each in found if each.ok and each.remedy and each.topic != INVITATIONS]
+    notes = [("yellow", f"{_at(side)}: {each.text}", each.remedy) for side, each in worth]
     notes += [("yellow", each.text, each.remedy) for each in mailbox.together if each.ok and each.remedy]
     room = [each.text for each in mailbox.together if each.topic == "room" and not each.remedy]
-    ready = [("green", ", ".join(["ready", *room]), "")] if mailbox.ok else []
+    there = [each.text for side, each in found if side.side == "source" and each.topic == CONTENTS and not each.remedy]
+    ready = [("green", ", ".join(["ready", *there, *room]), "")] if mailbox.ok else []
     return [*ready, *told, *notes]
+
+
+INVITATIONS, CONTENTS = "invitations", "collections"
+"""Topics of findings that have a place of their own: below the table, and beside "ready"."""
 
 
 def _side_line(side: SideCheck) -> tuple[str, str, str]:
@@ -252,65 +332,21 @@ def way_lines(facts: CheckFacts) -> list[Text]:
     ]
 
 
+def step_lines(facts: CheckFacts) -> list[Text]:
+    """What becomes of the people in events, by target: one line, or one for each way where mailboxes differ."""
+    found: Counter[tuple[str, str]] = Counter()
+    for mailbox in facts.mailboxes:
+        for side in mailbox.sides:
+            told = (each for each in side.findings if each.ok and each.topic == INVITATIONS)
+            found.update((side.endpoint, "; ".join(filter(None, (each.text, each.remedy)))) for each in told)
+    boxes = len(facts.mailboxes)
+    return [
+        cell(f"{endpoint}{f' ({count} of {boxes} mailboxes)' if count < boxes else ''}: {told}")
+        for (endpoint, told), count in found.items()
+    ]
+
+
 def check_headline(mailboxes: Sequence[MailboxCheck]) -> str:
     """How many mailboxes are ready."""
     ready = sum(mailbox.ok for mailbox in mailboxes)
     return f"{ready} of {len(mailboxes)} mailboxes are ready; nothing was changed"
-
-
-# --- verify -----------------------------------------------------------------------------------------------------
-
-VERDICT_COLUMNS = (
-    "source",
-    "verified",
-    "missing",
-    "moved",
-    "changed",
-    "metadata",
-    "kept",
-    "own",
-    "unexplained",
-    "failed",
-)
-
-
-def verdict_table(verdict: PlanVerdict) -> Table:
-    """One line a mailbox; one for each kind of data where the mailbox has several."""
-    several = any(len(mailbox.kinds) > 1 for mailbox in verdict.mailboxes)
-    names = ("mailbox", "verdict", "kind") if several else ("mailbox", "verdict")
-    made = table(*names, *VERDICT_COLUMNS, numbers=len(VERDICT_COLUMNS))
-    for mailbox in verdict.mailboxes:
-        parts = list(mailbox.kinds.items()) if several else [("", sum(mailbox.kinds.values(), KindVerdict()))]
-        shown = [cell(mailbox.source), word(mailbox.verdict.value)]
-        for kind, part in parts or [("", KindVerdict())]:
-            counts = figures(getattr(part, column) for column in VERDICT_COLUMNS)
-            made.add_row(*shown, *[str(kind)][: len(names) - 2], *counts)
-            shown = [cell(""), cell("")]
-    return made
-
-
-def verdict_headline(verdict: PlanVerdict) -> str:
-    """The verdict in one line; what is not copied is never left out."""
-    total = sum((sum(box.kinds.values(), KindVerdict()) for box in verdict.mailboxes), KindVerdict())
-    lost = f"; {verdict.not_copied:,} not copied" if verdict.not_copied else ""
-    changed, excused = verdict.changed
-    other = f"; {changed:,} with other bytes, {excused:,} of them accepted" if changed else ""
-    boxes = len(verdict.mailboxes)
-    told = f"{total.verified:,} of {total.source:,} items in {boxes} mailboxes"
-    return f"{verdict.verdict.value.upper()}: {told}{lost}{other}"
-
-
-def detail_lines(mailbox: MailboxVerdict, limit: int) -> list[Text]:
-    """The first details of each state that is not plainly in order."""
-    lines: list[Text] = []
-    shown: dict[str, int] = {}
-    for detail in mailbox.details:
-        shown[detail.state.value] = shown.get(detail.state.value, 0) + 1
-        if shown[detail.state.value] <= limit:
-            place = "/".join(detail.folder)
-            told = (
-                f"{mailbox.source}: {detail.state.value}: {place} id {detail.ref}, {detail.size:,} bytes {detail.text}"
-            )
-            lines.append(cell(told.rstrip()))
-    left = sum(shown.values()) + sum(mailbox.left_out.values()) - len(lines)
-    return [*lines, cell(f"{mailbox.source}: {left:,} more: see `xdmigrate --json verify PLAN`")] if left else lines

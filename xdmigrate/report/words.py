@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 import unicodedata
 from datetime import UTC, datetime, tzinfo
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -9,6 +11,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 _DIRECTIONS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u200e\u200f\u061c")
 _UNITS = ("bytes", "kB", "MB", "GB", "TB")
 NEVER = "–"
+_COMMAND = re.compile(r"(\bxdmigrate (?:--json )?[a-z]+ )PLAN\b")
 
 
 def printable(text: str) -> str:
@@ -21,6 +24,11 @@ def printable(text: str) -> str:
 
 def _moves(char: str) -> bool:
     return char in _DIRECTIONS or unicodedata.category(char) in {"Cc", "Cs", "Zl", "Zp"}
+
+
+def for_plan(text: str, plan: str) -> str:
+    """The text with the plan's name in the commands that it tells: ready to be copied. Without one it stays."""
+    return _COMMAND.sub(lambda found: found[1] + shlex.quote(plan), text) if plan else text
 
 
 def octets(count: float) -> str:

@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.connectors.dav.scripted import HOME, LOGIN, Scripted, multistatus, response
+from tests.connectors.dav.scripted import HOME, LOGIN, WORK, Scripted, multistatus, response
 from xdmigrate.contract import Finding
+from xdmigrate.errors import LoginRejected, Throttled
 from xdmigrate.model import Kind
 from xdmigrate_dav import check
 from xdmigrate_dav.catalogue import Collection, listed
+from xdmigrate_dav.invitations import Step
 from xdmigrate_dav.settings import Scheduling
 
 CALENDAR = "<d:resourcetype><d:collection/><c:calendar/>{}</d:resourcetype><d:displayname>{}</d:displayname>{}"
 BOOK = "<d:resourcetype><d:collection/><a:addressbook/></d:resourcetype><d:displayname>{}</d:displayname>{}"
 ONLY = '<c:supported-calendar-component-set><c:comp name="{}"/></c:supported-calendar-component-set>'
 MINE, BOBS = (f"<d:owner><d:href>{path}</d:href></d:owner>" for path in ("/dav/principals/ANN", "/dav/bob/"))
+BUSY = "<d:current-user-privilege-set><d:privilege><c:read-free-busy/></d:privilege></d:current-user-privilege-set>"
 READ = "<d:current-user-privilege-set><d:privilege><d:read/></d:privilege></d:current-user-privilege-set>"
 
 
@@ -86,7 +90,7 @@ def test_check_tells_what_is_there_and_changes_nothing() -> None:
     assert topics(told, "capabilities")[0].names == ("calendar-access", "addressbook")
     assert [each.amount for each in topics(told, "size-limit")] == [1000]
     texts = " | ".join(each.text for each in told)
-    for words in ("2 for calendar", "1 left out: another user's", "1 can only be read", "1 names are borne by several"):
+    for words in ("calendars: 2", "1 left out: another user's", "1 can only be read", "1 names are borne by several"):
         assert words in texts
     assert {each.method for each in server.asked} <= {"PROPFIND", "OPTIONS"}
     assert "s3cret" not in repr(told)
@@ -95,7 +99,10 @@ def test_check_tells_what_is_there_and_changes_nothing() -> None:
 @pytest.mark.parametrize(
     ("powers", "scheduling", "step"),
     [
-        ("1", Scheduling.UNKNOWN, "nothing"),
+        ("1, calendar-access", Scheduling.UNKNOWN, "nothing"),
+        ("1, 2", Scheduling.UNKNOWN, "strip"),
+        ("", Scheduling.UNKNOWN, "strip"),
+        ("", Scheduling.OFF, "off"),
         ("1, calendar-auto-schedule", Scheduling.UNKNOWN, "strip"),
         ("1, Calendar-Auto-Schedule", Scheduling.OFF, "off"),
         ("1, calendar-schedule", Scheduling.SILENT, "client"),
@@ -107,3 +114,37 @@ def test_check_tells_which_step_a_target_gets(powers: str, scheduling: Schedulin
     assert finding.names == (step,)
     assert bool(finding.remedy) is (step == "strip")
     assert topics(check.findings(home(powers=powers).session(), LOGIN, writable=False), "invitations") == []
+
+
+@pytest.mark.parametrize("status", [204, 400, 403, 405, 500, 501])
+def test_a_server_that_does_not_speak_for_itself_may_send_invitations(status: int) -> None:
+    """Proxies answer OPTIONS themselves, or forbid it."""
+    server = home()
+    server.hook = lambda request: httpx.Response(status) if request.method == "OPTIONS" else None
+    assert server.session().step is Step.STRIP
+
+
+@pytest.mark.parametrize("status", [401, 429, 502, 503, 504])
+def test_what_a_server_does_with_invitations_is_asked_for_again(status: int) -> None:
+    server = home()
+    server.hook = lambda request: httpx.Response(status) if request.method == "OPTIONS" else None
+    with pytest.raises((Throttled, LoginRejected)):
+        _ = server.session().step
+
+
+def test_where_there_are_no_calendars_nobody_is_invited() -> None:
+    session = home(powers="1, addressbook").session()
+    session.account = replace(session.account, calendars=())
+    assert session.step is Step.NOTHING
+
+
+def test_a_calendar_that_must_not_be_read_is_left_out() -> None:
+    """Its list was refused, and with it the whole account."""
+    server = home(
+        response(WORK, CALENDAR.format("", "Work", READ)),
+        response(HOME + "b/", CALENDAR.format("", "Bob's time", BUSY)),
+    )
+    session = server.session()
+    assert {each.name for each in session.listed()} == {"Work"}
+    told = check.findings(session, LOGIN, writable=False)
+    assert "1 left out: must not be read" in " | ".join(each.text for each in told)

@@ -20,7 +20,7 @@ BOMB = b"""<?xml version="1.0"?><!DOCTYPE x [<!ENTITY a "aaaaaaaaaa">%s]>
 
 def read(body: bytes, size: int = 7) -> tuple[list[Answer], str]:
     found = Multistatus()
-    return list(found.read(body[n : n + size] for n in range(0, len(body), size))), found.token
+    return list(found.read(body, size)), found.token
 
 
 def test_answers_come_with_their_properties() -> None:
@@ -64,11 +64,46 @@ def test_nothing_else_escapes(body: bytes) -> None:
         assert read(b'<multistatus xmlns="DAV:">' + body)[1] == ""
 
 
+@pytest.mark.parametrize("many", [b"<a/>", b"<d:response/>", b'<a b="c"/>'])
+def test_what_is_told_about_one_resource_has_an_end(many: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Elements take thirty times the memory of their bytes, and a server can pack them to nothing."""
+    body = b'<d:multistatus xmlns:d="DAV:"><d:response>%s</d:response></d:multistatus>'
+    monkeypatch.setattr(documents, "ELEMENTS", 1100)
+    assert len(read(body % (many * 1000), 65536)[0]) == 1
+    assert len(read(multistatus(*(response("/a/", "<d:getetag>1</d:getetag>") for _ in range(500))).content)[0]) == 500
+    with pytest.raises(BadXml, match="too much"):
+        read(body % (many * documents.ELEMENTS), 65536)
+
+
+@pytest.mark.parametrize(
+    ("spelled", "meant"),
+    [
+        ("&#55357;&#56832;", "\N{GRINNING FACE}"),
+        ("a &#xD83D;&#xde00;&#55357;&#56832; b", "a \N{GRINNING FACE}\N{GRINNING FACE} b"),
+        ("&#55357; alone", "\ufffd alone"),
+        ("&#55203;&#57344;&#228;", "\ud7a3\ue000ä"),
+    ],
+)
+def test_characters_that_a_server_writes_in_halves(spelled: str, meant: str) -> None:
+    """As SOGo does: one calendar with an emoji in its name made the whole list unreadable."""
+    (answer,), _ = read(multistatus(response("/a/", f"<d:displayname>{spelled}</d:displayname>")).content)
+    assert answer.text(names.DISPLAY_NAME) == meant
+
+
+def test_what_a_status_is_not_told_of_is_there() -> None:
+    """RFC 4918 section 14.22 wants one; an item must not get lost for want of it."""
+    body = multistatus(
+        "<d:response><d:href>/a</d:href><d:propstat><d:prop><d:getetag>1</d:getetag></d:prop></d:propstat></d:response>"
+    )
+    (answer,), _ = read(body.content)
+    assert answer.text(names.ETAG) == "1"
+
+
 def test_many_answers_are_not_held() -> None:
     one = response("/a/", f"<d:displayname>{'x' * 10_000}</d:displayname>").encode()
     pieces = [b'<d:multistatus xmlns:d="DAV:">', *([one] * 2000), b"</d:multistatus>"]
     held = Multistatus()
-    assert sum(len(answer.text(names.DISPLAY_NAME)) for answer in held.read(pieces)) == 20_000_000
+    assert sum(len(answer.text(names.DISPLAY_NAME)) for answer in held.read(b"".join(pieces))) == 20_000_000
 
 
 def test_the_precondition_that_failed() -> None:

@@ -25,7 +25,9 @@ BASE = "https://dav.example.com/cal/ann/"
         (" /cal/ann/a.ics\n", "/cal/ann/a.ics"),
         ("/cal/ann/%61%2Eics", "/cal/ann/a.ics"),
         ("/cal/ann/a%2fb.ics", "/cal/ann/a%2Fb.ics"),
-        ("/cal/ann/ü ?.ics", "/cal/ann/%C3%BC%20"),
+        ("/cal/ann/ü ?.ics", "/cal/ann/%C3%BC%20%3F.ics"),  # of servers that leave names as they are
+        ("/cal/ann/a#1.ics", "/cal/ann/a%231.ics"),
+        ("/cal/ann/a%231.ics", "/cal/ann/a%231.ics"),
         ("/cal/ann/ann@x.example.ics", "/cal/ann/ann@x.example.ics"),
         ("/cal/ann/ann%40x.example.ics", "/cal/ann/ann@x.example.ics"),
         ("/cal/ann/x/../a.ics", "/cal/ann/a.ics"),
@@ -34,7 +36,8 @@ BASE = "https://dav.example.com/cal/ann/"
         ("mailto:ann@x.example", None),
         ("javascript:alert(1)", None),
         ("", None),
-        ("/" + "x" * 3000, None),
+        ("/cal/" + "%2F" * 2000, "/cal/" + "%2F" * 2000),  # of a UID of 2,000 characters
+        ("/" + "x" * 17_000, None),
         ("https://[::1/", None),
     ],
 )

@@ -19,7 +19,7 @@ from tests.connectors.dav.scripted import (
 )
 from xdmigrate.errors import FolderUnusable, ItemRefused, ProtocolError, Throttled
 from xdmigrate.model import Folder, Item, Kind
-from xdmigrate_dav import names, reading
+from xdmigrate_dav import listing, names, reading
 from xdmigrate_dav.auditor import DavAuditor
 from xdmigrate_dav.reading import Reader
 from xdmigrate_dav.source import DavSource
@@ -150,12 +150,12 @@ def test_without_etags_something_else_is_the_version() -> None:
 def test_odd_members_of_a_listing_are_passed_over() -> None:
     answers = (
         response(f"http://127.0.0.1:8008{WORK}", "<d:displayname>Work</d:displayname>"),
-        response(f"http://proxy:1{WORK}foreign.vcf", "<d:getetag>x</d:getetag>"),
+        response("http://proxy:1/elsewhere/foreign.vcf", "<d:getetag>x</d:getetag>"),
         response("%zz", "<d:getetag>x</d:getetag>"),
         response(WORK + "deep/er.vcf", "<d:getetag>x</d:getetag>"),
         response(WORK + "inner", "<d:getetag>x</d:getetag><d:resourcetype><d:collection/></d:resourcetype>"),
         response(WORK + "inner/", "<d:resourcetype><d:collection/></d:resourcetype>"),
-        f"<d:response><d:href>{WORK}bad.vcf</d:href><d:status>HTTP/1.1 403 Forbidden</d:status></d:response>",
+        f"<d:response><d:href>{WORK}went.vcf</d:href><d:status>HTTP/1.1 410 Gone</d:status></d:response>",
         response(WORK + "gone.vcf", "<d:getetag/>", status="404 Not Found"),
         response("./b%20%C3%BC.vcf", '<d:getetag>"2"</d:getetag>'),
         response(
@@ -170,6 +170,30 @@ def test_odd_members_of_a_listing_are_passed_over() -> None:
         (b"a.vcf", b'"1"', 0),
         ("b ü.vcf".encode(), b'"2"', 0),
     ]
+
+
+def test_a_list_under_the_name_that_the_server_has_behind_a_proxy_is_believed() -> None:
+    """It was taken for an empty one."""
+    answers = (
+        response(f"http://inside:8080{WORK}", "<d:displayname>Work</d:displayname>"),
+        response(f"http://inside:8080{WORK}a.vcf", '<d:getetag>"1"</d:getetag>'),
+        f"<d:response><d:href>{WORK}b.vcf</d:href><d:status>HTTP/1.1 403 Forbidden</d:status></d:response>",
+    )
+    server = Scripted(contacts=True, hook=lambda request: _listing(request, *answers))
+    assert [each.ref for each in DavSource(server.session()).heads(CONTACTS)] == [b"a.vcf", b"b.vcf"]
+    assert {each.url.host for each in server.asked} == {"127.0.0.1"}
+
+
+@pytest.mark.parametrize("where", ["/DAV/ann/work/", "/other/", "//inside/other/"])
+def test_a_list_of_something_else_is_not_believed(where: str) -> None:
+    """It was taken for an empty one."""
+    answers = (
+        response(where, "<d:displayname>Work</d:displayname>"),
+        response(where + "a.vcf", "<d:getetag>1</d:getetag>"),
+    )
+    server = Scripted(contacts=True, hook=lambda request: _listing(request, *answers))
+    with pytest.raises(ProtocolError, match="something else"):
+        server.session().listing(CONTACTS)
 
 
 CUT = f"<d:response><d:href>{WORK}</d:href><d:status>HTTP/1.1 507 Insufficient Storage</d:status></d:response>"
@@ -377,3 +401,20 @@ def test_a_folder_that_is_gone_is_unusable() -> None:
 
 def _listing(request: httpx.Request, *answers: str) -> httpx.Response | None:
     return multistatus(*answers) if request.method == "PROPFIND" and request.url.path == WORK else None
+
+
+@pytest.mark.parametrize(
+    ("version", "strong"),
+    [
+        (b'"a"', True),
+        (b'""', True),
+        (b'W/"a"', False),
+        (b"a", False),
+        (b"", False),
+        (b'"\xc3\xbc"', False),
+        (b'"a\n"', False),
+    ],
+)
+def test_what_a_write_can_be_made_conditional_on(version: bytes, *, strong: bool) -> None:
+    """A header holds no letters beyond ASCII: such an ETag kept its whole folder from being written."""
+    assert listing.is_strong(version) is strong

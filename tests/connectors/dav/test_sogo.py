@@ -98,7 +98,9 @@ def test_an_event_of_the_past_with_people_is_not_removed() -> None:
     assert list(server.items) == ["past.ics"]
 
 
-@pytest.mark.parametrize(("powers", "there"), [(POWERS, PAST), (POWERS, event("past", more=PEOPLE)), ("1", PAST)])
+@pytest.mark.parametrize(
+    ("powers", "there"), [(POWERS, PAST), (POWERS, event("past", more=PEOPLE)), ("1, calendar-access", PAST)]
+)
 def test_what_was_there_with_people_is_not_replaced_by_one_without(powers: str, there: bytes) -> None:
     """They would lose it."""
     server = sogo(powers)
@@ -208,3 +210,14 @@ def test_no_connection_is_used_twice_where_each_is_ended() -> None:
         client.request("PROPFIND", HOME)
     client.request("OPTIONS", HOME)
     assert [each.headers["connection"] for each in server.asked] == ["keep-alive", "keep-alive", "close", "close"]
+
+
+def test_it_gets_no_name_that_it_would_write_in_halves() -> None:
+    """Its list of calendars would be no XML any more, and most clients could read none of them."""
+    target = DavTarget(sogo().session())
+    target.folders()
+    smiling, wide = ("A smile \N{GRINNING FACE}",), ("\uffee",)
+    assert target.refuses([smiling, wide]) == {smiling}
+    other = DavTarget(Scripted().session())
+    other.folders()
+    assert other.refuses([smiling, wide]) == set()

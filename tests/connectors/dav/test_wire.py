@@ -26,6 +26,7 @@ from xdmigrate.errors import (
 from xdmigrate.model import Login
 from xdmigrate_dav import peer
 from xdmigrate_dav.logging_in import offered
+from xdmigrate_dav.peer import GatewayFailed
 from xdmigrate_dav.settings import Mechanism, Settings
 from xdmigrate_dav.wire import Client, TooLong
 
@@ -191,6 +192,7 @@ def test_failures_become_errors_of_ours(failure: Exception, kind: type[Xdmigrate
         (denied(403, "quota-not-exceeded"), QuotaExceeded),
         (ok(404), FolderUnusable),
         (ok(429), Throttled),
+        (ok(502), GatewayFailed),
         (ok(503), Throttled),
         (ok(507), QuotaExceeded),
         (ok(500), ProtocolError),
@@ -218,6 +220,8 @@ def test_how_long_to_wait_is_the_servers_word() -> None:
         ("Sun, 22 Nov 2026 12:01:00 GMT", 60.0),
         ("Sun, 22 Nov 2020 12:01:00 GMT", 0.0),
         ("soon", None),
+        ("Mon, 01 Jan 99999999999999999999 00:00:00 GMT", None),
+        ("Mon, 01 Jan 2026 00:00:00 +99999999999999999999", None),
         ("", None),
         ("-5", None),
     ],
@@ -253,7 +257,53 @@ def test_secrets_are_never_repeated() -> None:
         (['Basic realm="a"'], {"basic"}),
         (['Digest realm="a", nonce="b", Basic realm="c"'], {"digest", "basic"}),
         (["Negotiate", "Bearer"], {"negotiate", "bearer"}),
+        (['Basic realm="Hello, Digest users"'], {"basic"}),
+        (['Negotiate abc==, Digest realm="a", nonce="b"'], {"negotiate", "digest"}),
+        (['Digest realm="a", nonce="b", qop="auth-int", Basic realm="a"'], {"basic"}),
+        (['Digest realm="a", nonce="b", algorithm=SHA-512-256'], set()),
+        (['Digest realm="a"', "Digest", "", ", ,", 'Digest realm="\xfc", nonce="b"'], set()),
     ],
 )
 def test_what_a_server_offers(header: list[str], names: set[str]) -> None:
-    assert names <= offered(header)
+    """No digest is, that nobody could answer."""
+    assert offered(header) == names
+
+
+@pytest.mark.parametrize(
+    ("header", "credentials"),
+    [
+        (['Digest realm="x", nonce="n", algorithm=SHA-512-256', 'Digest realm="x", nonce="n"'], ["", "", "Digest"]),
+        (['Basic realm="x", Digest realm="x", nonce="n", qop="auth"'], ["", "", "Digest"]),
+        (['Digest realm="x", nonce="n", qop="auth", Negotiate'], ["", "", "Digest"]),
+        (['Digest realm="x", nonce="n", algorithm=odd', 'Basic realm="x"'], ["", "Basic"]),
+        (['Digest realm="x", nonce="n", qop="auth-int"'], [""]),
+    ],
+)
+def test_of_several_challenges_one_that_can_be_answered_is(header: list[str], credentials: list[str]) -> None:
+    """Some of these ended in an internal error."""
+    challenged = [httpx.Response(401, headers=[("www-authenticate", each) for each in header]) for _ in credentials]
+    server = Server(*challenged[1:], ok() if len(credentials) > 1 else challenged[0])
+    assert client_of(server).request("GET", "/").status == (200 if len(credentials) > 1 else 401)
+    assert server.credentials == credentials
+
+
+def test_a_digest_is_answered_anew_when_its_nonce_is_stale() -> None:
+    def challenge(nonce: str) -> httpx.Response:
+        return httpx.Response(401, headers={"www-authenticate": f'Digest realm="x", nonce="{nonce}", qop="auth"'})
+
+    server = Server(challenge("n1"), challenge("n1"), ok(), challenge("n2"), ok())
+    client = client_of(server, mechanism=Mechanism.DIGEST)
+    assert [client.request("GET", "/").status for _ in range(2)] == [200, 200]
+    assert [each.partition('nonce="')[2][:2] for each in server.authorizations] == ["", "", "n1", "n1", "n2"]
+
+
+@pytest.mark.parametrize("where", ["HTTP://127.0.0.1:8008/x", "http://any@127.0.0.1:8008/x", "/x"])
+def test_this_server_may_be_spelled_otherwise_in_a_redirect(where: str) -> None:
+    server = Server(ok(301, location=where), ok())
+    assert client_of(server).request("GET", "/").url == f"{BASE}/x"
+
+
+@pytest.mark.parametrize("where", ["http://[bad", "http://127.0.0.1:99999/"])
+def test_a_redirect_to_no_address_is_an_error_of_ours(where: str) -> None:
+    with pytest.raises(ProtocolError, match="no address"):
+        client_of(Server(ok(301, location=where))).request("GET", "/")

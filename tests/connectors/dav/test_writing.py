@@ -204,12 +204,40 @@ def test_a_lost_answer_is_read_back() -> None:
     assert len(server.methods("PUT")) == 1
 
 
-def test_a_lost_question_is_never_repeated() -> None:
+def test_a_lost_question_is_repeated_only_to_a_server_that_answers_otherwise() -> None:
     server = Scripted()
     server.hook = lose(server, done=False)
+    (receipt,) = write(server, event("one"))
+    assert receipt == Refused(0, "refused", "the server ends the connection")
+    assert len(server.methods("PUT")) == 3
+
+    def dead(request: httpx.Request) -> httpx.Response | None:
+        if server.methods("PUT"):
+            raise LOST
+        return None
+
+    server = Scripted(hook=dead)
     with pytest.raises(ConnectionLost):
         write(server, event("one"))
     assert len(server.methods("PUT")) == 1
+
+
+def test_a_write_whose_answer_comes_late_is_not_done_twice() -> None:
+    """The first one, lost on its way, is carried out when the second arrives."""
+    server, lost = Scripted(), list[httpx.Request]()
+
+    def late(request: httpx.Request) -> httpx.Response | None:
+        if request.method != "PUT":
+            return None
+        if not lost:
+            lost.append(request)
+            raise LOST
+        server.ordinary(lost[0])
+        return None
+
+    server.hook = late
+    assert write(server, event("one")) == [Stored(0, name("one").encode())]
+    assert len(server.items) == 1
 
 
 # --- changes ----------------------------------------------------------------------------------------------------
@@ -317,6 +345,16 @@ def test_sizes_have_limits(monkeypatch: pytest.MonkeyPatch) -> None:
     assert huge.reason == "too-big"
 
 
+def test_names_that_only_look_like_ours_are_looked_into() -> None:
+    """Many programs name items by 32 such digits. Where a server keeps a second one of a UID, it got one."""
+    server = Scripted()
+    server.items = {"d41d8cd98f00b204e9800998ecf8427e.ics": event("one", "Theirs")}
+    (receipt,) = write(server, event("one"))
+    assert isinstance(receipt, Refused)
+    assert receipt.reason == UID_TAKEN
+    assert len(server.items) == 1
+
+
 def test_names_of_ours_are_known() -> None:
     assert preparing.is_own_name(own_name("any", b".vcf"))
     assert not preparing.is_own_name(b"any.ics")
@@ -392,13 +430,14 @@ class Unruly(Scripted):
     def __init__(self, *refused: bytes) -> None:
         super().__init__(hook=self.made)
         self.refused = refused
+        self.taken = httpx.Response(405)  # what is said of an address that is taken
         self.names: dict[str, str] = {}
 
     def made(self, request: httpx.Request) -> httpx.Response | None:
         path = request.url.path
         if request.method in ("MKCALENDAR", "MKCOL"):
             if path in self.names:
-                return httpx.Response(405)
+                return self.taken
             if any(each in request.method.encode() + request.content for each in self.refused):
                 return httpx.Response(403)
             self.names[path] = "untitled"
@@ -427,6 +466,24 @@ def test_a_folder_is_made_in_the_way_that_the_server_knows(refused: tuple[bytes,
     assert target.create_folder(("New",), Kind.CALENDAR) == made
     server.names[made.native] = "Renamed by its user"
     assert target.create_folder(("New",), Kind.CALENDAR).native == made.native[:-1] + "-1/"  # beside it
+
+
+def test_an_address_that_is_taken_is_told_in_two_ways() -> None:
+    """By 403 on Cyrus: a folder that had got another name left no place for a new one of its own."""
+    server = Unruly()
+    server.taken = denied(403, "resource-must-be-null")
+    target = DavTarget(server.session())
+    made = target.create_folder(("New",), Kind.CALENDAR)
+    server.names[made.native] = "Renamed by its user"
+    assert target.create_folder(("New",), Kind.CALENDAR).native == made.native[:-1] + "-1/"
+
+
+@pytest.mark.parametrize("name", ["Family \U0001f468\u200d\U0001f469", "R\xe9unions\xa0: tous", "soft\xadhyphen"])
+def test_names_that_people_give_are_kept(name: str) -> None:
+    server = Unruly()
+    target = DavTarget(server.session())
+    assert target.refuses([(name,)]) == set()
+    assert target.create_folder((name,), Kind.CALENDAR).path == (name,)
 
 
 def test_a_folder_that_cannot_be_made_is_told() -> None:

@@ -221,6 +221,20 @@ def test_labels_of_a_takeout_are_folders(tmp_path: Path) -> None:
     assert [item.head.ref for item in session.read(folders["INBOX",], [inbox.ref, starred.ref])] == [inbox.ref]
 
 
+def test_an_export_of_what_came_from_a_takeout_is_none(tmp_path: Path) -> None:
+    """Its mboxes are the folders, whatever labels their messages once had: they can be written to, and read back."""
+    session = target(tmp_path, format="mbox")
+    folder = session.create_folder(("Work",))
+    labelled = [b"X-Gmail-Labels: Inbox,Old\nSubject: %d\n\nx\n" % number for number in range(3)]
+    write_all(session, folder, [*map(Message, labelled)])
+    session = target(tmp_path, format="mbox")
+    assert [each.path for each in session.folders()] == [("Work",)]
+    write_all(session, session.folders()[0], [Message(b"Subject: more\r\n\r\nx\r\n")])
+    read = source(tmp_path)
+    assert not read.features.labels
+    assert [(each.path, each.count) for each in read.folders()] == [(("Work",), 4)]
+
+
 def test_mboxes_of_the_corpus(tmp_path: Path) -> None:
     """As the standard library finds them; that takes an empty line with CRLF for a part of the message."""
     for path in sorted((corpus.require() / "mbox").iterdir()):

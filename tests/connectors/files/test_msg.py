@@ -20,6 +20,7 @@ from xdmigrate.model import FlagChange, Kind
 from xdmigrate.testing.bodies import whole
 from xdmigrate.testing.conformance.kit import bodies, refs
 from xdmigrate_files import connector, msg
+from xdmigrate_files.msg_reader import answer
 
 pytestmark = pytest.mark.skipif(find_spec("olefile") is None, reason="olefile is not installed")
 
@@ -145,6 +146,17 @@ def test_hostile_files_are_one_item_each(tmp_path: Path, rng: Random) -> None:
     assert len(read) >= 2
     assert refused >= 2
     assert len(read) + refused == folder.count
+
+
+@pytest.mark.parametrize(("at", "what"), [(0x40, "tables"), (None, "stream")])
+def test_what_would_be_read_in_circles_is_not_read(at: int | None, what: str) -> None:
+    """A size of 4 GB in a file of 40 KB, whose sectors follow each other for ever."""
+    raw = bytearray((corpus.require() / "msg" / "poi-quick.msg").read_bytes())
+    root = (int.from_bytes(raw[0x30:0x34], "little") + 1) * 512
+    where = root + 0x78 if at is None else at  # the size of the root entry's stream (MS-CFB 2.6.1)
+    raw[where : where + 4] = b"\xf0\xff\xff\x7f"
+    with pytest.raises(ValueError, match=f"{what}.*in circles"):
+        answer(bytes(raw))
 
 
 def test_a_reader_that_dies_is_started_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from tests.connectors.files.making import endpoint, login, maildir
 from tests.connectors.files.test_mbox import box, folder_of, source, target
+from xdmigrate.errors import AccessDenied
 from xdmigrate.model import Endpoint, Login
 from xdmigrate.testing.conformance.kit import mail, refs, write_all
 from xdmigrate.testing.conformance.profile import Message
@@ -104,6 +105,16 @@ def test_the_auditor_reads_the_same_by_other_code(tmp_path: Path, kind: str) -> 
     assert sorted(read.values()) == sorted(
         [mail("one").data, b"a\r\nb\r\n", *(each for each in bodies if each != b"a\nb\r\n")]
     )
+
+
+def test_a_target_to_which_nothing_went_is_empty_to_its_auditor(tmp_path: Path) -> None:
+    """An account without anything is exported to nothing; a source that is not there is refused all the same."""
+    place = tmp_path / "bob"
+    with pytest.raises(AccessDenied, match="cannot look at"):
+        connector.auditor(endpoint(place), login())
+    connector.target(endpoint(place), login())
+    assert connector.auditor(endpoint(place), login()).folders() == []
+    assert not place.exists()
 
 
 def test_an_account_in_mixed_formats_is_extended_in_its_own(tmp_path: Path) -> None:

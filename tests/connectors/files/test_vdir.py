@@ -97,6 +97,24 @@ def test_an_export_is_one_file_for_each_item(tmp_path: Path) -> None:
     assert not list((tmp_path / "Work%3A 2024").glob("*.ics"))
 
 
+@pytest.mark.parametrize(
+    ("data", "kind", "reason"),
+    [
+        (event("a") + event("b"), Kind.CALENDAR, "several-objects"),
+        (card("a") + card("b"), Kind.CONTACTS, "several-objects"),
+        (event("a"), Kind.TASKS, "no-component"),
+    ],
+)
+def test_what_would_not_be_in_its_folder_is_refused(tmp_path: Path, data: bytes, kind: Kind, reason: str) -> None:
+    """A file of several items is a folder of its own, and one of another kind is in another folder."""
+    session = target(tmp_path)
+    folder = session.create_folder(("Work",), kind)
+    receipt = put(session, folder, data)
+    assert isinstance(receipt, Refused)
+    assert receipt.reason == reason
+    assert [each.count for each in source(tmp_path).folders()] == [0]
+
+
 def test_a_uid_is_there_once_whatever_its_file_is_called(tmp_path: Path) -> None:
     session = target(tmp_path)
     folder = session.create_folder(("Work",), Kind.CONTACTS)

@@ -21,6 +21,8 @@ Record = Callable[[str, object], None]
 TOGETHER = 200
 """Items of one collection: servers look through all of it for each new item."""
 
+ALARM = "BEGIN:VALARM\r\nACTION:%s\r\nTRIGGER:-PT15M\r\n%sEND:VALARM\r\n"
+
 MADE = {
     "ics": [
         event("plain", "Grüße\\, alle"),
@@ -28,9 +30,16 @@ MADE = {
         event("floating").replace(b"00Z\r\nDTEND:20370102T110000Z", b"00\r\nDTEND:20370102T110000"),
         event("hours", more="RDATE;VALUE=PERIOD:20370103T100000Z/PT1H\r\n"),
         event("quoted", '"All of it"', 'COMMENT:say \\"hi\\"\r\n'),
+        event("again and again", more=ALARM % ("DISPLAY", "DESCRIPTION:Lunch\r\nREPEAT:3\r\nDURATION:PT5M\r\n")),
+        event("by mail", more=ALARM % ("EMAIL", "SUMMARY:s\r\nDESCRIPTION:d\r\nATTENDEE:mailto:ann@a.example\r\n")),
         todo("task"),
     ],
-    "vcf": [card("one"), card("two", version="4.0", more="BDAY:--0203\r\n"), card("three", version="2.1")],
+    "vcf": [
+        card("one"),
+        card("four", more="ORG:;Sales;;Europe\r\nNOTE:Data: 1, 2, 3\r\n"),
+        card("two", version="4.0", more="BDAY:--0203\r\n"),
+        card("three", version="2.1"),
+    ],
 }
 """What servers are known to take in different ways."""
 

@@ -107,7 +107,7 @@ def test_without_a_proof_a_promise_stops_the_run(office: Office, calendars: Cale
     calendars.promised = Promise.SILENT
     checked = office.run("check", "PLAN")
     assert checked.code == 3
-    assert "xdmigrate canary PLAN --endpoint new" in checked.stdout
+    assert f"xdmigrate canary {office.plan} --endpoint new" in checked.stdout
     for words in (("sync", "PLAN"), ("sync", "PLAN", "--dry-run")):
         refused = office.run(*words)
         assert refused.code == 5
@@ -156,6 +156,16 @@ def test_a_dry_run_writes_nothing_anywhere(office: Office, calendars: Calendars)
     assert calendars.reached == [ANN, BOB]
     assert not office.state.exists()
     assert office.inbox(BOB) == []
+
+
+def test_two_mailboxes_of_one_login_prove_nothing(office: Office, calendars: Calendars) -> None:
+    office.edit(
+        f'{{connector: memory, server: {office.new.name}, auth: {{user: "{{address}}"',
+        f"{{connector: memory, server: {office.new.name}, auth: {{user: {ANN}",
+    )
+    told = office.run(*CANARY)
+    assert (told.code, calendars.reached) == (2, [])
+    assert f"endpoint new logs in as {ANN} for both" in told.stderr
 
 
 @pytest.mark.parametrize(

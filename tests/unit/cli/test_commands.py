@@ -193,6 +193,34 @@ def test_quarantine_lists_retries_and_refuses_unknown_items(office: Office) -> N
     assert office.run("quarantine", "list", "PLAN", "--json").json["items"] == []
 
 
+def test_quarantine_takes_the_beginning_of_a_name_and_knows_its_codes(office: Office) -> None:
+    refuse_some(office)
+    assert "would not be copied" not in office.run("sync", "PLAN", "--dry-run").stdout
+    told = office.run("sync", "PLAN")
+    assert "not copied: 3 refused: the memory server does not take it" in told.stdout
+    assert f"`xdmigrate quarantine {office.plan} list` names them" in told.stderr
+    items = [each["id"] for each in office.run("quarantine", "PLAN", "list", "--json").json["items"]]
+    told = office.run("quarantine", "PLAN", "accept", "--code", "refusd", "--reason", "x")
+    assert (told.code, "the codes there are: refused" in told.stderr) == (2, True)
+    assert office.run("quarantine", "PLAN", "accept", items[0][:2], "--reason", "x").code == 2
+    assert office.run("quarantine", "PLAN", "accept", items[0], "--reason", "spam").code == 0
+    assert "accepted: spam; " in office.run("quarantine", "PLAN", "list").stdout
+    assert "3 not copied (3 refused), 1 of them accepted" in office.run("quarantine", "PLAN", "list").stdout
+
+
+def test_a_secret_that_nothing_asks_for_is_told(office: Office) -> None:
+    told = office.run("secret", "PLAN", "set", "sorce:ann@x.test", input="pw\n")
+    assert (told.code, "nothing in the plan asks for it; it asks for source:ann@x.test, " in told.stdout) == (0, True)
+    told = office.run("secret", "PLAN", "set", "source:ann@x.test", input="pw\n")
+    assert "nothing in the plan" not in told.stdout
+
+
+def test_no_command_gets_the_help_and_one_object_for_machines(office: Office) -> None:
+    told = office.run()
+    assert (told.code, told.stderr.startswith("Usage: xdmigrate")) == (2, True)
+    assert office.run("--json").json["errors"][0]["message"] == "Missing command"
+
+
 def test_quarantine_names_the_remedy_and_the_plan_can_wish_for_it(office: Office) -> None:
     bad = "Subject: Größe\r\n\r\nbody\r\n".encode()
     office.old.account("ann@x.test").deliver(INBOX, bad)

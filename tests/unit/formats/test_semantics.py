@@ -21,6 +21,7 @@ def test_what_stores_make_of_an_object_says_the_same(kind: Kind) -> None:
     assert said.differences(one, rewritten(one)) == []
     assert said.differences(one, other) != []
     assert said.name(one) == "1"
+    assert said.digested(one) == (said.digest(one), False)
 
 
 @pytest.mark.parametrize("kind", list(Kind))

@@ -36,11 +36,19 @@ def test_paths_of_their_own_are_right(tmp_path: Path) -> None:
     }  # fmt: skip
 
 
+def test_labels_of_a_takeout_may_be_folders(tmp_path: Path) -> None:
+    plan = loaded(tmp_path, '"old/{address}", labels: folders', '"new/{address}"')
+    assert plan.endpoints["old"].described()["labels"] == "folders"
+    with pytest.raises(PlanInvalid, match="'folder' is not accepted here; use 'once' or 'folders'"):
+        loaded(tmp_path, '"old/{address}", labels: folder', '"new/{address}"')
+
+
 @pytest.mark.parametrize(
     ("old", "new", "told"),
     [
         ("old", '"new/{address}"', "'old' would be shared by all mailboxes"),
         ('"old/{address}"', "new", "'new' would be shared by all mailboxes"),
+        ('"old/{address}"', '"new/{domain}"', "would be shared by ann@x.example and bob@x.example"),
         ('"all/{address}"', '"all/{address}/export"', "lie inside each other"),
         ('"all/x/{address}"', '"./all/../all/x"', "lie inside each other"),
         ('"all/{address}"', '"./all/{address}"', "copied onto itself"),

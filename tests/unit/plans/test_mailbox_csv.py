@@ -90,6 +90,7 @@ def test_two_rows_for_one_target_are_a_problem(problems_of: Problems, listed: Li
         (b"\n\n", 1, "column 'source' is missing"),
         (b"target\nann@x\n", 1, "column 'source' is missing"),
         (b"source,targt\n", 1, "did you mean 'target'?"),
+        (b"source\ttarget\n", 1, "separate the cells by , or ;"),
         (b"source,\n", 1, "unknown column number 2"),
         (b"source,source\n", 1, "stands twice"),
         (b"source\nann@x,bob@x\n", 2, "has 2 values, the header has 1"),

@@ -15,7 +15,7 @@ from xdmigrate.errors import UsageError
 from xdmigrate.model import Kind, Role
 from xdmigrate_plans import csvfile, vocabulary
 from xdmigrate_plans.checks import login_name
-from xdmigrate_plans.init import draft, ready
+from xdmigrate_plans.init import copy, draft, ready
 from xdmigrate_plans.loader import load
 from xdmigrate_plans.logins import endpoint
 from xdmigrate_plans.plan import Plan, Side, Way
@@ -125,9 +125,8 @@ def test_a_draft_needs_a_usable_name(name: str) -> None:
 def test_a_draft_needs_a_ready_plan(pair: tuple[str, str]) -> None:
     with pytest.raises(UsageError, match="no ready plan") as refusal:
         draft("x", *pair)
-    assert (
-        refusal.value.remedy
-        == "ready plans: dav-to-dav, dav-to-files, files-to-dav, files-to-imap, imap-to-files, imap-to-imap"
+    assert refusal.value.remedy.startswith(
+        "ready plans: dav-to-dav, dav-to-files, files-to-dav, files-to-imap, imap-to-files, imap-to-imap; a mail server"
     )
 
 
@@ -226,3 +225,13 @@ def test_the_schema_accepts_the_ready_plans(name: str, folder: Path) -> None:
     assert not accepts(schema, {**data, "cutover": {}}, schema)
     assert not accepts(schema, {**data, "endpoints": {"old": {"connector": "imap", "hots": "x"}}}, schema)
     assert accepts(schema, {**data, "endpoints": {"old": {"connector": "memory", "server": "x"}}}, schema)
+
+
+def test_any_ready_plan_can_be_taken_by_its_name(load_text: Load) -> None:
+    assert load_text(
+        copy("northwind", "imap-to-imap-csv").replace("{file: mailboxes.csv", "{source: ann@x.example")
+    ).name
+    assert "\nname: northwind\n" in copy("northwind", "imap-and-dav")
+    with pytest.raises(UsageError, match="no ready plan 'imap-and-caldav'") as refusal:
+        copy("northwind", "imap-and-caldav")
+    assert "imap-and-dav" in refusal.value.remedy

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from xdmigrate.contract import Finding
 from xdmigrate.report.facts import CheckFacts, MailboxCheck, SideCheck
 from xdmigrate.report.pairs import NAMED, together
-from xdmigrate.report.text import check_table, way_lines
+from xdmigrate.report.text import check_table, step_lines, way_lines
 
 GB = 10**9
 
@@ -66,6 +66,17 @@ def test_keywords_that_are_lost(used: set[str], kept: set[str], any_: bool) -> N
 def cells(facts: CheckFacts) -> list[tuple[str, ...]]:
     columns = [list(column.cells) for column in check_table(facts).columns]
     return [tuple(str(value) for value in row) for row in zip(*columns, strict=True)]
+
+
+def test_what_is_there_stands_beside_ready_and_the_step_below() -> None:
+    there = Finding("collections", ok=True, text="calendars: 2")
+    step = Finding("invitations", ok=True, text="attendees go into the description", remedy="switch it off")
+    sides = [SideCheck("source", "old", [there]), SideCheck("target", "new", [there, step])]
+    facts = CheckFacts("job", [MailboxCheck(name, name, sides, WAY) for name in ("ann", "bob")])
+    assert cells(facts) == [("ann", "ready, calendars: 2", ""), ("bob", "ready, calendars: 2", "")]
+    assert [line.plain for line in step_lines(facts)] == ["new: attendees go into the description; switch it off"]
+    facts.mailboxes.append(MailboxCheck("eve", "eve", sides[:1], WAY))
+    assert step_lines(facts)[0].plain.startswith("new (2 of 3 mailboxes): ")
 
 
 def test_a_ready_mailbox_takes_one_line_and_each_trouble_one_more() -> None:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from xdmigrate.report.pace import Pace
-from xdmigrate.report.words import clock, duration, octets, printable, zone
+from xdmigrate.report.words import clock, duration, for_plan, octets, printable, zone
 
 
 @given(st.text())
@@ -69,3 +69,12 @@ def test_a_pace_counts_what_is_slower() -> None:
     assert pace.rates(10.0) == (10.0, 100.0)
     assert pace.seconds_left(10.0, 100, 100) == 10.0
     assert pace.seconds_left(10.0, 100, 10_000) == 100.0
+
+
+def test_commands_name_the_plan_that_was_asked_for() -> None:
+    told = "look at `xdmigrate quarantine PLAN list`, or `xdmigrate --json verify PLAN`: the PLAN allows 50"
+    assert for_plan(told, "") == told
+    assert for_plan(told, "contoso") == told.replace("e PLAN", "e contoso").replace("y PLAN", "y contoso").replace(
+        "the contoso", "the PLAN"
+    )
+    assert for_plan("`xdmigrate resume PLAN`", "my plan.yaml") == "`xdmigrate resume 'my plan.yaml'`"

@@ -31,6 +31,11 @@ def check(call: Call, plan: PlanArgument) -> int:
     promises = promised(systems, told_so_far(home, loaded.name))
     facts = check_all(systems, tell=call.add, workers=systems.workers(), promises=promises)
     call.facts = facts.to_json()
-    call.say(text.check_table(facts), *text.way_lines(facts), text.check_headline(facts.mailboxes))
+    call.say(
+        text.check_table(facts, call.plan),
+        *text.way_lines(facts),
+        *text.step_lines(facts),
+        text.check_headline(facts.mailboxes),
+    )
     ready = all(box.ok for box in facts.mailboxes)
     return call.code([] if ready else [MailboxError.exit_code])

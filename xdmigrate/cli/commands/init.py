@@ -14,17 +14,20 @@ from xdmigrate.errors import UsageError
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The plan's name: a-z, 0-9 and -.")]
 From = Annotated[str, typer.Option("--from", metavar="CONNECTOR", help="The kind of system that the mailboxes leave.")]
 To = Annotated[str, typer.Option("--to", metavar="CONNECTOR", help="The kind of system that they go to.")]
+Ready = Annotated[str, typer.Option("--ready", metavar="PLAN", help="Instead of both: a ready plan, by its name.")]
 Output = Annotated[
     str,
     typer.Option("--output", "-o", metavar="FILE", help="Where to write it; by default plans/NAME.yaml or NAME.yaml."),
 ]
 
 
-def init(call: Call, name: Name, *, source: From = "imap", target: To = "imap", output: Output = "") -> None:
+def init(
+    call: Call, name: Name, *, source: From = "imap", target: To = "imap", ready: Ready = "", output: Output = ""
+) -> None:
     """Write the first draft of a plan, to be edited. An existing file is never overwritten."""
-    from xdmigrate_plans.init import draft
+    from xdmigrate_plans.init import copy, draft
 
-    text = draft(name, source, target)
+    text = copy(name, ready) if ready else draft(name, source, target)
     folder = Path("plans") if Path("plans").is_dir() else Path()
     path = Path(output) if output else folder / f"{name}.yaml"
     try:

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 Row = TypeVar("Row", "FailureRow", "AlterationRow", "FailureRow | AlterationRow")
 
+SHORTEST_TYPED = 4
+"""Characters by which an item may be named; less is no name."""
+
 Items = Annotated[
     list[str] | None, typer.Argument(metavar="[ITEM]...", help="Items as `list` names them, e.g. 12.1f3.")
 ]
@@ -34,13 +37,14 @@ Directory = Annotated[Path, typer.Argument(metavar="DIR", help="Where to put the
 def show(call: Call, plan: str, *, mailbox: Mailbox = "", code: Code = "") -> None:
     """List what could not be copied, and what was copied with other bytes, and why."""
     from xdmigrate.report import text
-    from xdmigrate.report.quarantine import item_json, item_table, summary
+    from xdmigrate.report.quarantine import item_json, item_table, short_names, summary
 
     with open_known(call, plan) as known:
         found: list[FailureRow | AlterationRow] = [*_failed(known, mailbox, code), *_altered(known, mailbox, code)]
+        names = short_names(row.id for row in _all(known))
     call.facts = {"plan": known.row.name, "items": [item_json(row) for row in found]}
     if found:
-        call.say(item_table(found))
+        call.say(item_table(found, names))
     call.say(*(text.cell(line) for line in summary(found)))
 
 
@@ -50,8 +54,8 @@ def retry(call: Call, plan: str, items: Items = None, *, code: Code = "", every:
     from xdmigrate.jobs.requests import Ask, Verb
 
     with open_known(call, plan) as known:
-        _demand_failed(known, items or [], code)
-        chosen = _chosen(_failed(known, "", code), items or [], code, every=every)
+        rows = _failed(known, "", "") if every else _all(known)
+        chosen = _not_copied(_chosen(rows, items or [], code, every=every))
         boxes = tuple(sorted({row.mailbox_id for row in chosen}))
         answer = ask(known, Ask(Verb.RETRY, boxes, tuple(row.id for row in chosen)))
     call.facts = {"plan": known.row.name, "items": len(chosen), "request": answer.name.lower()}
@@ -65,8 +69,7 @@ def accept(
     if not reason.strip():
         raise UsageError("accepting needs a reason", remedy="write --reason TEXT")
     with open_known(call, plan) as known:
-        rows: list[FailureRow | AlterationRow] = [*_failed(known, "", code), *_altered(known, "", code)]
-        chosen = _chosen(rows, items or [], code, every=every)
+        chosen = _chosen(_all(known), items or [], code, every=every)
         failed = known.db.write(lambda c: _accept(c, known, chosen, reason.strip()))
     altered = len(chosen) - failed
     call.facts = {"plan": known.row.name, "items": len(chosen), "altered": altered}
@@ -99,6 +102,10 @@ def export(call: Call, plan: str, directory: Directory, *, mailbox: Mailbox = ""
     return write(call, plan, directory, mailbox)
 
 
+def _all(known: Known) -> list[FailureRow | AlterationRow]:
+    return [*_failed(known, "", ""), *_altered(known, "", "")]
+
+
 def _failed(known: Known, mailbox: str, code: str) -> list[FailureRow]:
     from xdmigrate_state import failures
 
@@ -120,23 +127,40 @@ def _of(known: Known, rows: list[Row], mailbox: str, code: str) -> list[Row]:
     return [row for row in rows if not code or row.reason == code]
 
 
-def _demand_failed(known: Known, items: Sequence[str], code: str) -> None:
+def _not_copied(rows: Sequence[FailureRow | AlterationRow]) -> Sequence[FailureRow | AlterationRow]:
     """Raises UsageError for what is copied already: it is never sent again."""
-    copied = _altered(known, "", code) if items or code else []
-    named = [row.id for row in copied if code or row.id in items]
-    if named:
-        remedy = "`quarantine PLAN accept` accepts it as it is"
-        raise UsageError(f"{named[0]!r} is copied, with other bytes; it is not sent again", remedy=remedy)
+    from xdmigrate_state.rows import AlterationRow
+
+    for row in rows:
+        if isinstance(row, AlterationRow):
+            remedy = "`xdmigrate quarantine PLAN accept` accepts it as it is"
+            raise UsageError(f"{row.id!r} is copied, with other bytes; it is not sent again", remedy=remedy)
+    return rows
 
 
 def _chosen(rows: Sequence[Row], items: Sequence[str], code: str, *, every: bool) -> list[Row]:
     """The items that are meant. Raises UsageError for one that is not in quarantine, and when none is meant."""
     if sum((bool(items), bool(code), every)) != 1:
         raise UsageError("say which items", remedy="name them, or write --code CODE, or --all")
-    if not items:
-        return list(rows)
-    by_id = {row.id: row for row in rows}
-    unknown = [item for item in items if item not in by_id]
-    if unknown:
-        raise UsageError(f"{unknown[0]!r} is not in quarantine", remedy="`quarantine PLAN list` shows what is")
-    return [by_id[item] for item in items]
+    if code:
+        return _of_code(rows, code)
+    return [_one(rows, item) for item in items] if items else list(rows)
+
+
+def _of_code(rows: Sequence[Row], code: str) -> list[Row]:
+    found = [row for row in rows if row.reason == code]
+    if rows and not found:
+        known = ", ".join(sorted({row.reason for row in rows}))
+        raise UsageError(f"no item is in quarantine for {code!r}", remedy=f"the codes there are: {known}")
+    return found
+
+
+def _one(rows: Sequence[Row], item: str) -> Row:
+    """The item of this id, or the only one whose id begins so."""
+    alike = [row for row in rows if row.id.startswith(item)] if len(item) >= SHORTEST_TYPED else []
+    found = [row for row in rows if row.id == item] or alike
+    if len(found) > 1:
+        raise UsageError(f"{item!r} is the beginning of {len(found)} items", remedy="name more of it")
+    if not found:
+        raise UsageError(f"{item!r} is not in quarantine", remedy="`xdmigrate quarantine PLAN list` shows what is")
+    return found[0]

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from xdmigrate_plans.plan import Plan, Side
     from xdmigrate_plans.vault import Vault
 
+NAMES_SHOWN = 6
 LONGEST = 65_536
 """Characters read from stdin at most."""
 
@@ -33,6 +34,8 @@ Csv = Annotated[
 
 def set_(call: Call, plan: str, name: SecretName) -> None:
     """Keep one secret, read from a prompt, or from stdin's first line."""
+    from xdmigrate_plans.logins import secret_names
+
     loaded, home, vault = _store(call, plan)
     secret = typer.prompt(f"Secret {name}", hide_input=True) if sys.stdin.isatty() else _first_line()
     if not secret:
@@ -41,6 +44,9 @@ def set_(call: Call, plan: str, name: SecretName) -> None:
     _announce(call, loaded, home)
     call.facts = {"plan": loaded.name, "name": name}
     call.say(f"kept secret {name} of plan {loaded.name}")
+    asked = secret_names(loaded)
+    if name not in asked:
+        call.say(f"nothing in the plan asks for it; it asks for {', '.join(sorted(asked)[:NAMES_SHOWN])} …")
 
 
 def import_(call: Call, plan: str, csv: Csv) -> None:

@@ -108,7 +108,10 @@ def _show(call: Call, look: Callable[[], list[RenderableType]], *, watch: bool) 
     from rich.console import Group
     from rich.live import Live
 
-    with Live(Group(*look()), auto_refresh=False) as live:
+    def screen() -> Group:
+        return Group(*map(call.named, look()))
+
+    with Live(screen(), auto_refresh=False) as live:
         while True:
             time.sleep(WATCH_SECONDS)
-            live.update(Group(*look()), refresh=True)
+            live.update(screen(), refresh=True)

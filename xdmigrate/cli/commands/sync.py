@@ -143,10 +143,12 @@ def _tell(call: Call, bench: Bench, before: PlanStatus, result: RunResult) -> in
     after = bench.status()
     facts = SyncFacts(after, result.seconds, tuple(bench.systems.told_costs()), bench.dry_run)
     call.facts = facts.to_json()
-    call.errors.extend(result.errors)
+    call.errors.extend(map(predicting.foreseen, result.errors) if bench.dry_run else result.errors)
     call.say(text.status_table(after, zone(bench.systems.plan.customer.timezone or "UTC")))
     call.say(text.sync_headline(after, result.seconds, dry_run=bench.dry_run), text.cost_line(facts))
     call.say(*text.kind_lines(after))
+    reasons = bench.reasons()
+    call.say(*text.reason_lines(reasons, dry_run=bench.dry_run), *text.empty_lines(after))
     call.say(*text.altered_lines(after), *text.left_lines(after))
     if bench.dry_run:
         call.facts["predictions"] = predicting.facts(bench.predictions.values())

@@ -88,7 +88,8 @@ def _chosen(db: Database, plan: str, mailbox: str) -> tuple[PlanRow, list[Mailbo
         raise StateUnusable(f"state: nothing is known of plan {plan}", remedy="run sync first")
     rows = [box for box in db.read(lambda c: mailboxes.all(c, row.id)) if box.listed and not box.skipped]
     if not rows:
-        raise UsageError("every mailbox is skipped or no longer listed", remedy="there is nothing to verify")
+        remedy = "`xdmigrate mailbox PLAN skip MAILBOX --undo` takes one up again"
+        raise UsageError("every mailbox is skipped or no longer listed", remedy=remedy)
     return row, find_mailboxes(rows, mailbox) if mailbox else rows
 
 
@@ -111,12 +112,12 @@ def _note(c: Connection, plan: PlanRow, verdict: PlanVerdict, depth: Depth, syst
 
 
 def _tell(call: Call, verdict: PlanVerdict) -> int:
-    from xdmigrate.report import text
+    from xdmigrate.report import proof
     from xdmigrate.report.verdicts import Verdict
 
     call.facts = verdict.to_json()
-    call.say(text.verdict_table(verdict))
+    call.say(proof.verdict_table(verdict))
     for box in verdict.mailboxes:
-        call.say(*text.detail_lines(box, SHOWN))
-    call.say(text.verdict_headline(verdict))
+        call.say(*proof.detail_lines(box, SHOWN))
+    call.say(proof.verdict_headline(verdict))
     return call.code([MailboxError.exit_code] if verdict.verdict is Verdict.FAIL else [])

@@ -99,11 +99,19 @@ def claims(audit: Audit, folder: Folder) -> AbstractSet[bytes]:
     return frozenset(audit.db.read(partial(ledger.claims, account_id=account, place_id=place.id)))
 
 
-def inspect(auditor: Auditor, folder: Folder, refs: Sequence[bytes]) -> dict[bytes, Print]:
-    """What the items hold (of mail: length and fingerprint), as the auditor reads them; gone ones are left out."""
+def inspect(
+    auditor: Auditor, folder: Folder, refs: Sequence[bytes], opaque: set[bytes] | None = None
+) -> dict[bytes, Print]:
+    """What the items hold (of mail: length and fingerprint), as the auditor reads them; gone ones are left out.
+
+    `opaque` learns which of them hold what cannot be interpreted.
+    """
     if refs and folder.kind is not Kind.MAIL:
         said = semantics(folder.kind)
-        return {ref: Print(0, said.digest(data)) for ref, data in auditor.whole(folder, refs)}
+        read = {ref: said.digested(data) for ref, data in auditor.whole(folder, refs)}
+        if opaque is not None:
+            opaque |= {ref for ref, (_, is_opaque) in read.items() if is_opaque}
+        return {ref: Print(0, digest) for ref, (digest, _) in read.items()}
     return {one.ref: Print(one.size, one.fingerprint) for one in auditor.inspect(folder, refs)} if refs else {}
 
 

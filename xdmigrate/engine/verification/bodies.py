@@ -14,13 +14,20 @@ INSPECTED_AT_ONCE = 500
 
 
 def different_bodies(
-    audit: Audit, mine: Half, theirs: Half, pairs: Sequence[tuple[bytes, bytes]]
+    audit: Audit,
+    mine: Half,
+    theirs: Half,
+    pairs: Sequence[tuple[bytes, bytes]],
+    opaque: set[bytes] | None = None,
 ) -> dict[bytes, Print | None]:
-    """Pairs whose bodies, read from both sides, are not equal: what was read on the target, by source id."""
+    """Pairs whose bodies, read from both sides, are not equal: what was read on the target, by source id.
+
+    `opaque` learns which of the source's items hold what cannot be interpreted.
+    """
     differ: dict[bytes, Print | None] = {}
     for start in range(0, len(pairs), INSPECTED_AT_ONCE):
         some = pairs[start : start + INSPECTED_AT_ONCE]
-        left = inspect(audit.source, mine.folder, [source for source, _ in some])
+        left = inspect(audit.source, mine.folder, [source for source, _ in some], opaque)
         right = inspect(audit.target, theirs.folder, [target for _, target in some])
         found = {source: right.get(target) for source, target in some if source in left}
         differ |= {source: read for source, read in found.items() if left[source] != read}

@@ -11,11 +11,13 @@ from xdmigrate.engine.verification.bodies import different_bodies, judge_changed
 from xdmigrate.engine.verification.decide import Links, excuse, found_altered
 from xdmigrate.formats.semantics import semantics
 from xdmigrate.model import Folder, Head, Outcome
-from xdmigrate.report.verdicts import ItemState
+from xdmigrate.report.verdicts import Detail, ItemState
 from xdmigrate_state.rows import Altered
 
 UNTOLD = "what it says"
 """What differs in the items that are not read once more."""
+
+AS_IT_IS = "it holds what cannot be interpreted, and is the same line by line"
 
 HELD = 4 << 20
 """Bytes of the source's items that are held in memory while they are explained; the rest is on disk."""
@@ -33,12 +35,17 @@ class Differing:
 
 def judge_objects(audit: Audit, mine: Half, theirs: Half, pairs: Sequence[tuple[bytes, bytes]], links: Links) -> None:
     """Judge linked events, tasks or contacts by what they say; then unlist them."""
-    differ = different_bodies(audit, mine, theirs, pairs)
+    opaque: set[bytes] = set()
+    differ = different_bodies(audit, mine, theirs, pairs, opaque)
     differing: list[Differing] = []
     for source, target in pairs:
         head, copy = mine.items.pop(source), theirs.items.pop(target)
         if source not in differ:
             audit.tally.count(mine.folder.kind, ItemState.VERIFIED)
+            if source in opaque:
+                audit.tally.note(
+                    Detail(ItemState.VERIFIED, mine.folder.path, source.hex(), head.size, head.date, AS_IT_IS)
+                )
         elif links.outcomes.get(source) is Outcome.PENDING:
             count(audit, mine.folder, ItemState.CHANGED, head, "changed at the source since: run sync")
         elif source in links.reasons:

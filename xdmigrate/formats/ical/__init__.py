@@ -14,12 +14,13 @@ from xdmigrate.formats.ical.overview import Outline, outline
 from xdmigrate.formats.ical.people import readdressed, unscheduled, without_people
 from xdmigrate.formats.ical.simpler import simplified
 from xdmigrate.formats.ical.strict import storable
-from xdmigrate.formats.ical.verbatim import digest
+from xdmigrate.formats.ical.verbatim import digest, digested
 
 __all__ = [
     "Outline",
     "differences",
     "digest",
+    "digested",
     "faults",
     "marked",
     "occurrences",

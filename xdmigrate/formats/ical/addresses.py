@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import re
+from urllib.parse import unquote
 
 PEOPLE = frozenset({"ORGANIZER", "ATTENDEE"})
 """The properties whose value is a calendar user."""
 
-_MAILTO = re.compile(r"\s*mailto:\s*", re.IGNORECASE)
-_BLANKS = ' \t"'  # quotes belong around parameters, but some write them here
+_MAILTO = re.compile(r"mailto:\s*", re.IGNORECASE)
+BLANKS = ' \t"'
+"""What says nothing around an address: quotes belong around parameters, but some write them here."""
 
 
 def address(value: str) -> str:
     """The address in lower case, without its scheme if that is `mailto:`."""
-    return _MAILTO.sub("", value.strip(_BLANKS), count=1).strip().lower()
+    who = value.strip(BLANKS)
+    scheme = _MAILTO.match(who)
+    return (plain(who[scheme.end() :]) if scheme else who).strip().lower()
+
+
+def plain(who: str) -> str:
+    """What stands behind `mailto:`, also where somebody encoded even its @ (RFC 6068 section 2)."""
+    return who if "@" in who else unquote(who)

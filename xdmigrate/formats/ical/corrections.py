@@ -29,7 +29,7 @@ _FLOATING = re.compile(_PARAMETER % FLOATING, re.IGNORECASE)
 _CODING = re.compile(rf"{_PARAMETER % 'ENCODING|CHARSET'}|;\s*QUOTED-PRINTABLE(?=;|\Z)", re.IGNORECASE)
 _ANY = re.compile(r';(?:"[^"]*"|[^";])*+')
 _ESCAPED = re.compile(r'(;\s*[A-Za-z0-9-]+\s*=)((?:\\[^;,"]|[^";,\\])*+\\[;,](?:\\[^"]|[^";,\\])*+)(?=[;,]|\Z)')
-_NAMED = re.compile(r'(;\s*CN\s*=)([^";]*\\[^";]*)(?=;|\Z)', re.IGNORECASE)
+_NAMED = re.compile(r'(;\s*CN\s*=)([^";\\]*+\\[^";]*+)(?=;|\Z)', re.IGNORECASE)
 _BACKSLASH, _PLAIN = re.compile(r"\\([^n])"), r"\1"
 _BARE = re.compile(r"(\\.)|([,;])", re.DOTALL)
 _BLANK = re.compile(r"\s+")

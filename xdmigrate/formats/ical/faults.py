@@ -25,9 +25,10 @@ _ONCE = frozenset(
 def faults(data: bytes) -> tuple[str, ...]:
     """What is unusual or wrong in it, by RFC 5545; sorted. Nothing is raised."""
     try:
-        found = [(each, Zones(calendar)) for calendar in calendars(parsed(data)) for each in objects(calendar)]
+        known = [(calendar, Zones(calendar)) for calendar in calendars(parsed(data))]
     except Unreadable as error:
         return (str(error),)
+    found = [(each, zones) for calendar, zones in known for each in objects(calendar)]
     own = {words for component, zones in found for words in _of(component, zones)}
     return tuple(sorted({*own, *_together([component for component, _ in found])}))
 

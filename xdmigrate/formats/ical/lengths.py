@@ -92,14 +92,17 @@ def stretched(data: bytes) -> bytes:
     Unreadable.
     """
     root = parsed(data)
-    found = [_stretch(each, Zones(calendar)) for calendar in calendars(root) for each in objects(calendar)]
+    known = ((calendar, Zones(calendar)) for calendar in calendars(root))
+    found = [_stretch(each, zones) for calendar, zones in known for each in objects(calendar)]
     return b"".join(root.raw()) if any(found) else data
 
 
 def _stretch(component: Component, zones: Zones) -> bool:
     start = component.first("DTSTART")
     when = read(start.value) if start is not None else None
-    if component.name != "VEVENT" or start is None or not isinstance(when, datetime) or length(component, zones):
+    if component.name != "VEVENT" or start is None or not isinstance(when, datetime):
+        return False
+    if length(component, zones) != timedelta():  # nor one that nobody can read
         return False
     zone = "Z" if start.value.strip().upper().endswith("Z") else ""
     head = start.text[len("DTSTART") : start.colon]

@@ -13,6 +13,7 @@ import quopri
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 from xdmigrate.formats.refusal import Unreadable
 
@@ -24,6 +25,9 @@ LINE_OCTETS = 48 * 2**20
 
 LINES = 1_500_000
 """The most lines of a file, folds included."""
+
+REMEMBERED_OCTETS = 100_000
+"""The lines of the last few texts that are no larger are not looked for again."""
 
 FOLD = 75
 """Octets of a written line, its end not counted."""
@@ -75,7 +79,7 @@ def _parameter_values(values: str) -> Iterator[str]:
             yield values[at:]
             return
         quoted, plain = match.groups()
-        yield _CIRCUMFLEX.sub(lambda code: _CIRCUMFLEXED[code[1]], plain.strip() if quoted is None else quoted)
+        yield _CIRCUMFLEX.sub(lambda code: _CIRCUMFLEXED[code[1]], (plain if quoted is None else quoted).strip())
         at = match.end()
 
 
@@ -84,6 +88,16 @@ def lines(data: bytes) -> Iterator[Line]:
 
     Raises Unreadable beyond the bounds.
     """
+    return iter(_read_before(data)) if len(data) <= REMEMBERED_OCTETS else _read(data)
+
+
+@lru_cache(maxsize=8)
+def _read_before(data: bytes) -> tuple[Line, ...]:
+    """An object is read, renamed in, digested and sent by one piece of code after the other."""
+    return tuple(_read(data))
+
+
+def _read(data: bytes) -> Iterator[Line]:
     pieces: list[bytes] = []
     said = False
     for number, piece in enumerate(_physical(data)):
@@ -153,7 +167,7 @@ def made(text: str, raw: bytes = b"") -> Line:
 
 
 def folded(text: str, end: bytes = b"\r\n") -> bytes:
-    """The line in octets, at most 75 in each physical line, no character cut in two."""
+    """The line in octets, at most 75 in each physical line, no character cut in two, nor one in quoted-printable."""
     octets = text.encode("utf-8", "replace")
     if len(octets) <= FOLD:
         return octets + end
@@ -164,10 +178,15 @@ def _cut(octets: bytes) -> Iterator[bytes]:
     start, room = 0, FOLD
     while start < len(octets):
         stop = start + room
-        while stop < len(octets) and octets[stop] & 0xC0 == 0x80:  # the middle of a character
+        while start + 1 < stop < len(octets) and _is_within(octets, stop):
             stop -= 1
         yield octets[start:stop]
         start, room = stop, FOLD - 1  # the continuation's space counts
+
+
+def _is_within(octets: bytes, at: int) -> bool:
+    """Whether this is the middle of a character; a line of quoted-printable that ends in "=" would lose it."""
+    return octets[at] & 0xC0 == 0x80 or octets[at - 1 : at] == b"="
 
 
 def line_end(data: bytes) -> bytes:

@@ -4,8 +4,8 @@ Left out: what every system writes anew, time zone definitions, calendar-wide pr
 (`properties.NAMES`) but for HTML body and busy status, defaults, order, folding, escaping. Instants count in UTC; a
 series counts with the clock of its zone (`zones.behaviour`), for it moves with daylight saving. An end counts, not
 whether it was told as DTEND, DUE or DURATION; an occurrence's own length (RDATE;VALUE=PERIOD) only where it is not the
-usual one. Alarms count by action and trigger, inline attachments by their SHA-256,
-attendees by address and answer, without the organizer's own row. A UID that `strict.storable` made up is none.
+usual one. Alarms count by action, trigger, repetition and addressees, inline attachments by their SHA-256, attendees
+by address and answer, without the organizer's own row. A UID that `strict.storable` made up is none.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import UTC
 
 from xdmigrate.formats.ical.addresses import address
 from xdmigrate.formats.ical.components import Component, calendars, objects, parsed
@@ -29,6 +30,7 @@ MADE = "@xdmigrate.invalid"
 
 _OWN = frozenset({"UID", "RECURRENCE-ID", "DTEND", "DUE", "DURATION"})
 _ALARM = {"ACTION": "AUDIO", "TRIGGER": "0:00:00"}
+_ALARMING = frozenset({*_ALARM, "REPEAT", "DURATION", "PROXIMITY", "ATTENDEE"})
 _IMPLIED = frozenset({(BUSY, "BUSY", "OPAQUE"), (BUSY, "FREE", "TRANSPARENT")})
 
 
@@ -55,11 +57,8 @@ def hashed(found: Iterable[Facts]) -> bytes:
 
 def facts(data: bytes) -> list[Facts]:
     """What the components of all calendars in these bytes say, sorted. Raises Unreadable."""
-    return sorted(
-        component_facts(component, Zones(calendar))
-        for calendar in calendars(parsed(data))
-        for component in objects(calendar)
-    )
+    found = ((calendar, Zones(calendar)) for calendar in calendars(parsed(data)))
+    return sorted(component_facts(component, zones) for calendar, zones in found for component in objects(calendar))
 
 
 def component_facts(component: Component, zones: Zones) -> Facts:
@@ -115,21 +114,23 @@ def _times(component: Component, zones: Zones, begun: Moment | None) -> Iterator
         yield "END", told(end, zones)
     elif duration is not None:
         yield from said(duration, zones, None)
-    if begun and begun.zone and _recurs(component, begun):
-        yield "ZONE", behaviour(begun.zone, begun.when.year)
+    anchor = begun or (moment(end, zones) if end is not None else None)  # tasks often have nothing but DUE
+    if anchor and anchor.zone and _recurs(component, anchor):
+        clock = behaviour(anchor.zone, anchor.when.year)
+        yield from [("ZONE", clock)] if clock != behaviour(UTC, anchor.when.year) else []
 
 
 def _inside(component: Component, zones: Zones) -> Iterator[tuple[str, str]]:
-    """An alarm by what it does and when; anything else by all that it says."""
-    if component.name == "VALARM":
-        yield from sorted(_alarm(component, zones).items())
-        return
-    yield from sorted({pair for line in component.lines() for pair in said(line, zones, None)})
+    """An alarm by what it does, when and to whom; anything else by all that it says."""
+    found = {pair for line in component.lines() for pair in said(line, zones, None)}
+    yield from sorted(_alarm(found) if component.name == "VALARM" else found)
     parts = (each for each in component.components() if each.name in PARTS)
     yield from ((each.name, json.dumps(list(_inside(each, zones)))) for each in parts)
 
 
-def _alarm(component: Component, zones: Zones) -> dict[str, str]:
-    """What servers suppose where an alarm does not say it: a sound, at the start."""
-    told = [pair for line in component.lines() if line.name in _ALARM for pair in said(line, zones, None)]
-    return {**_ALARM, **dict(told)}
+def _alarm(found: set[tuple[str, str]]) -> set[tuple[str, str]]:
+    """With what servers suppose where an alarm does not say it: a sound, at the start, once."""
+    names = {name for name, _ in found}
+    counted = _ALARMING if {"REPEAT", "DURATION"} <= names else _ALARMING - {"REPEAT", "DURATION"}
+    supposed = {(name, value) for name, value in _ALARM.items() if name not in names}
+    return supposed | {(name, value) for name, value in found if name in counted}

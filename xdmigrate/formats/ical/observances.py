@@ -19,7 +19,8 @@ from xdmigrate.formats.ical.components import Component, parsed
 FIRST, LAST = 1968, 2100
 """The years whose changes are expanded."""
 
-_ONSETS = 2000
+_ONSETS, _RULES = 2000, 50  # the most of one definition; of the latter real ones have a dozen
+_CYCLE = 400  # years after which days of the month fall on the same days of the week again
 # COUNT is missing: the rule is not expanded from its own start.
 _KNOWN = {"FREQ", "INTERVAL", "UNTIL", "BYMONTH", "BYDAY", "BYMONTHDAY", "BYHOUR", "BYMINUTE", "WKST", "BYSETPOS"}
 _ONSET = re.compile(r"(\d{8})(?:T(\d{6})(Z?))?", re.ASCII)
@@ -94,6 +95,8 @@ def _custom(raw: bytes) -> Custom | None:
 
 
 def _changes(definition: Component) -> Iterator[_Change]:
+    if sum(line.name == "RRULE" for part in definition.components() for line in part.lines()) > _RULES:
+        raise ValueError("more rules than any zone has")
     for part in definition.components():
         if part.name in ("STANDARD", "DAYLIGHT"):
             before, after = _offset(part.value("TZOFFSETFROM")), _offset(part.value("TZOFFSETTO"))
@@ -130,7 +133,10 @@ def _local(value: str, before: timedelta) -> datetime:
 
 
 def _yearly(value: str, start: datetime, before: timedelta) -> Iterator[datetime]:
-    """Expanded from `FIRST` on, a leap year: Outlook's definitions begin in 1601."""
+    """Expanded from `FIRST` on, a leap year: Outlook's definitions begin in 1601.
+
+    It is expanded at the end of the calendar's last cycles, so that a rule that never matches is given up soon.
+    """
     from dateutil.rrule import rrulestr
 
     parts = dict(part.upper().split("=", 1) for part in "".join(value.split()).split(";") if "=" in part)
@@ -138,8 +144,10 @@ def _yearly(value: str, start: datetime, before: timedelta) -> Iterator[datetime
         raise ValueError("a zone's rule that is not yearly")
     until = _local(parts.pop("UNTIL"), before) if "UNTIL" in parts else datetime.max
     first = start if start.year >= FIRST else start.replace(year=FIRST)
-    rule = rrulestr(";".join(f"{name}={each}" for name, each in parts.items()), dtstart=first, cache=False)
-    for onset in islice(rule, _ONSETS):
+    away = max(0, (9590 - first.year) // _CYCLE * _CYCLE)
+    text = ";".join(f"{name}={each}" for name, each in parts.items())
+    rule = rrulestr(text, dtstart=first.replace(year=first.year + away), cache=False)
+    for onset in (each.replace(year=each.year - away) for each in islice(rule, _ONSETS)):
         if onset > until or onset.year > LAST:
             return
         yield onset

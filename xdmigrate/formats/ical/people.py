@@ -6,17 +6,17 @@ import codecs
 import re
 from collections.abc import Callable, Iterator
 
-from xdmigrate.formats.ical.addresses import PEOPLE, address
+from xdmigrate.formats.ical.addresses import BLANKS, PEOPLE, address, plain
 from xdmigrate.formats.ical.components import Component, calendars, objects, parsed
 from xdmigrate.formats.ical.lines import Line, escaped, folded, line_end, lines, made, utf8
 
 Rename = Callable[[str], str]
 
 _VALUES = PEOPLE | {"CALENDAR-ADDRESS"}  # RFC 9073 section 6.4
-_PARAMETERS = frozenset({"SENT-BY", "DELEGATED-FROM", "DELEGATED-TO", "MEMBER", "EMAIL"})
+_PARAMETERS = frozenset({"SENT-BY", "DELEGATED-FROM", "DELEGATED-TO", "MEMBER", "EMAIL", "X-CALENDARSERVER-EMAIL"})
 _PARAMETER = re.compile(r'(;\s*)([A-Za-z0-9-]+)(\s*=)((?:"[^"]*"|[^";])*+)')
 _ADDRESS = re.compile(r'(?<![^\s<>",;:])[^\s<>",;:@]+@[^\s<>",;:]+')
-_USER = re.compile(r"(\s*(?:mailto:)?\s*)(.*?)(\s*)", re.IGNORECASE | re.DOTALL)
+_SCHEME = re.compile(rf"[{BLANKS}]*(?:mailto:\s*)?", re.IGNORECASE)
 _ASKED = ("SCHEDULE-AGENT", "SCHEDULE-FORCE-SEND")
 _SILENT = frozenset({"CLIENT", "NONE"})
 
@@ -46,8 +46,12 @@ def _parameters(head: str, rename: Rename) -> str:
 
 def _user(value: str, rename: Rename) -> str:
     """A value is one address, even with blanks in it."""
-    scheme, who, after = _USER.fullmatch(value).groups()  # type: ignore[union-attr]
-    return f"{scheme}{rename(who) if '@' in who else who}{after}"
+    start = _SCHEME.match(value).end()  # type: ignore[union-attr]  # it matches anything
+    who = value[start:].rstrip(BLANKS)
+    before, after = value[:start], value[start + len(who) :]
+    known = plain(who) if before.strip(BLANKS) else who
+    new = rename(known) if "@" in known else known
+    return value if new == known else f"{before}{new}{after}"
 
 
 def _renamed(text: str, rename: Rename) -> str:

@@ -41,7 +41,14 @@ PARTS = frozenset({"VALARM", "AVAILABLE", "PARTICIPANT", "VLOCATION", "VRESOURCE
 """Components inside of an object's own (RFC 5545, 7953, 9073)."""
 
 DEFAULTS = frozenset(
-    {("TRANSP", "OPAQUE"), ("CLASS", "PUBLIC"), ("STATUS", "CONFIRMED"), ("PRIORITY", "0"), ("PERCENT-COMPLETE", "0")}
+    {
+        ("TRANSP", "OPAQUE"),
+        ("CLASS", "PUBLIC"),
+        ("STATUS", "CONFIRMED"),
+        ("PRIORITY", "0"),
+        ("PERCENT-COMPLETE", "0"),
+        ("REPEAT", "0"),
+    }
 )
 _NEEDED = PEOPLE | {
     "",
@@ -173,7 +180,7 @@ def _position(line: Line, zones: Zones) -> Said:  # noqa: ARG001
 _READERS: dict[str, Callable[[Line, Zones], Said]] = {
     **dict.fromkeys(("CATEGORIES", "RESOURCES"), _list),
     **dict.fromkeys(("DTSTART", "DTEND", "DUE", "COMPLETED", "RECURRENCE-ID", "ACKNOWLEDGED"), _moment),
-    **dict.fromkeys(("ORGANIZER", "ATTENDEE"), _person),
+    **dict.fromkeys(("ORGANIZER", "ATTENDEE", "CALENDAR-ADDRESS"), _person),
     **dict.fromkeys(("ATTACH", "IMAGE"), _attachment),
     **dict.fromkeys(("DURATION", "TRIGGER"), _trigger),
     "RELATED-TO": _relation,

@@ -15,8 +15,9 @@ def rule(value: str, start: Moment | None) -> str:
     from icalendar.prop import vRecur
 
     value = "".join(value.split()).replace("\\", "").strip(";")
-    if any("=" not in part for part in value.split(";")):
-        return unreadable(value)  # `icalendar` would leave it out
+    names = [part.partition("=")[0].upper() for part in value.split(";") if "=" in part]
+    if len({*names}) <= value.count(";"):
+        return unreadable(value)  # `icalendar` would leave out what has no name, or one that stood there before
     try:
         parts = vRecur.from_ical(value)
         said = {str(name).upper(): [_part(each, start) for each in _many(parts[name])] for name in parts}
@@ -42,7 +43,7 @@ def _many(values: object) -> list[object]:
 
 def _part(value: object, start: Moment | None) -> str:
     if isinstance(value, datetime):
-        return str(Moment(value).like(start) if start and isinstance(start.when, datetime) else Moment(value))
+        return str(Moment(value).like(start) if start else Moment(value))
     if isinstance(value, date):
         return str(Moment(value))
     return str(value).upper().lstrip("+")

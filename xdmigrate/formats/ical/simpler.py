@@ -16,7 +16,8 @@ from xdmigrate.formats.ical.zones import Zones
 def simplified(data: bytes) -> bytes:
     """The object in its simpler form, its digest the same; the same octets if there is none. Raises Unreadable."""
     root = parsed(data)
-    found = [_simplify(each, Zones(calendar)) for calendar in calendars(root) for each in objects(calendar)]
+    known = ((calendar, Zones(calendar)) for calendar in calendars(root))
+    found = [_simplify(each, zones) for calendar, zones in known for each in objects(calendar)]
     return b"".join(root.raw()) if any(found) else data
 
 

@@ -32,11 +32,16 @@ def digest(data: bytes) -> bytes:
 
     Raises Unreadable.
     """
+    return digested(data)[0]
+
+
+def digested(data: bytes) -> tuple[bytes, bool]:
+    """The digest, and whether the object cannot be interpreted. Raises Unreadable."""
     found = facts(data)
     if not any(map(_is_doubtful, found)) or not is_opaque(data):
-        return hashed(found)
+        return hashed(found), False
     rows = sorted(row for calendar in calendars(parsed(data)) for each in calendar.components() for row in _rows(each))
-    return hashlib.sha256(json.dumps(rows).encode()).digest()[:16]
+    return hashlib.sha256(json.dumps(rows).encode()).digest()[:16], True
 
 
 def _is_doubtful(found: Facts) -> bool:

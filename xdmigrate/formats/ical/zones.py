@@ -16,15 +16,19 @@ from zoneinfo import ZoneInfo
 from xdmigrate.formats.ical.components import Component
 from xdmigrate.formats.ical.observances import LAST, Custom, custom
 from xdmigrate.formats.ical.tznames import described, named
+from xdmigrate.formats.refusal import Unreadable
 
 _UTC = frozenset({"UTC", "UCT", "Zulu", "Universal", "Etc/UTC", "Etc/UCT", "Etc/Zulu", "Etc/Universal"})
+
+MOST = 1000
+"""The most definitions of one calendar; the time zone database has some 450 zones."""
 
 YEARS = 5
 """How long clocks are compared."""
 
 
 class Zones:
-    """The zones of one calendar, by TZID."""
+    """The zones of one calendar, by TZID. Raises Unreadable if it defines more than `MOST`."""
 
     def __init__(self, calendar: Component) -> None:
         self.definitions = {
@@ -32,6 +36,8 @@ class Zones:
             for definition in calendar.components()
             if definition.name == "VTIMEZONE"
         }
+        if len(self.definitions) > MOST:
+            raise Unreadable(f"more than {MOST} time zones")
         self._found: dict[str, tzinfo | None] = {}
 
     def get(self, tzid: str) -> tzinfo | None:

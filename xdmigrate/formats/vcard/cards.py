@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from xdmigrate.formats.refusal import Unreadable
 from xdmigrate.formats.vcard.lines import Line, logical_lines, parsed
@@ -27,6 +28,9 @@ MAX_LIST = 1_000_000
 
 MAX_TEXT = 4_000_000
 """Octets of a property that holds neither a picture nor anything else in base64."""
+
+REMEMBERED_OCTETS = 100_000
+"""The last few cards that are no larger are not taken apart again."""
 
 LISTS = frozenset({"N", "ADR", "ORG", "NICKNAME", "CATEGORIES"})
 
@@ -68,15 +72,22 @@ def cards(data: bytes) -> list[bytes]:
 
 def read(data: bytes) -> Card:
     """One card. Raises Unreadable where there is none or more than one, or where a bound is exceeded."""
+    return _read_before(data) if len(data) <= REMEMBERED_OCTETS else _read(data)
+
+
+@lru_cache(maxsize=8)
+def _read_before(data: bytes) -> Card:
+    """A card is read, renamed in, digested and sent by one piece of code after the other."""
+    return _read(data)
+
+
+def _read(data: bytes) -> Card:
     if len(data) > MAX_OCTETS:
         raise Unreadable(f"the card has more than {MAX_OCTETS // 10**6} MB")
     lines: list[Line] = []
     params = 0
-    for line in _lines(_prepared(data)):
-        if lines and _is_rest(line, lines[-1]):
-            lines[-1] = _joined(lines[-1], line)
-        else:
-            lines.append(line)
+    for line in _with_rests(_lines(_prepared(data))):
+        lines.append(line)
         params += len(line.params)
         if len(lines) > MAX_LINES or params > MAX_PARAMETERS:
             raise Unreadable(f"the card has more than {MAX_LINES} lines or {MAX_PARAMETERS} parameters")
@@ -163,8 +174,23 @@ def _is_rest(line: Line, before: Line) -> bool:
     return not line.name and bool(line.raw.strip()) and before.key in ("NOTE", "LABEL") and not encoding(before)
 
 
-def _joined(before: Line, rest: Line) -> Line:
-    return replace(before, value=before.value + b"\\n" + rest.value, raw=before.raw + rest.raw)
+def _with_rests(found: Iterator[Line]) -> Iterator[Line]:
+    """Each line with the rests that follow it."""
+    held: list[Line] = []
+    for line in found:
+        if held and not _is_rest(line, held[0]):
+            yield _joined(held)
+            held = []
+        held.append(line)
+    if held:
+        yield _joined(held)
+
+
+def _joined(held: list[Line]) -> Line:
+    if len(held) == 1:
+        return held[0]
+    value, raw = b"\\n".join(each.value for each in held), b"".join(each.raw for each in held)
+    return replace(held[0], value=value, raw=raw)
 
 
 def _with_agent(raw: bytes) -> Line:
@@ -175,4 +201,4 @@ def _with_agent(raw: bytes) -> Line:
 def _with_folded_agent(line: Line) -> Line:
     """Some programs write the inner card as folds, one for each of its lines."""
     found = _FOLDED_AGENT.match(line.raw) if line.key == "AGENT" else None
-    return replace(line, value=_FOLD.sub(b"\n", found[1])) if found else line
+    return replace(line, value=_FOLD.sub(b"\n", found[1].rstrip())) if found else line

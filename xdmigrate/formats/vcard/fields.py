@@ -4,10 +4,10 @@ Left out: VERSION, PRODID, REV and PROFILE; empty properties; KIND:individual, t
 A card without FN has the one that `naming` makes. Names are upper-case, types are those of home, work, cell and fax,
 the label is that of the group's X-ABLABEL. Other parameters do not count. Of values:
 - text: decoded, unescaped, trimmed; list separators and escaped commas are the same in N, ADR and ORG
-- N has 5 parts, ADR 7, ORG as many as are filled; NICKNAME and CATEGORIES are one field for each of their values
+- N has 5 parts, ADR 7, ORG up to the last that is filled; NICKNAME and CATEGORIES are one field for each value
 - TEL: digits and letters, without `tel:`; EMAIL: lower-case; UID, MEMBER and RELATED without `urn:uuid:`
 - dates and offsets without their separators; Apple's year for "no year" is none; GEO as two numbers
-- what is in base64 or a `data:` URI: SHA-256 of its octets; a card in an AGENT: its own fields' digest
+- base64, and `data:` URIs of pictures, sounds and keys: SHA-256 of the octets; a card in an AGENT: its own digest
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from xdmigrate.formats.vcard.cards import MAX_DEPTH, Card, agent, read
 from xdmigrate.formats.vcard.lines import Line
 from xdmigrate.formats.vcard.media import BINARY
 from xdmigrate.formats.vcard.naming import bare_uid, is_made, made_name
-from xdmigrate.formats.vcard.text import clean, decoded, octets, split, unescaped
+from xdmigrate.formats.vcard.text import clean, decoded, encoding, octets, split, unescaped
 
 SECOND_NAME = "X-N"
 """Ours for what vCard 3 has no place for: names in other scripts (ALTID of vCard 4). A text that holds an N."""
@@ -124,7 +124,7 @@ def _values(line: Line, name: str, charset: str, depth: int) -> list[tuple[str, 
     inner = agent(line) if name == "AGENT" else None
     if inner is not None:
         return [(_inner(inner, depth + 1),)]
-    binary = octets(line)
+    binary = octets(line) if name in BINARY or encoding(line) == "base64" else None
     if binary is not None:
         return [(sha256(binary).hexdigest(),)] if binary else []
     text = decoded(line, charset)
@@ -135,8 +135,15 @@ def _values(line: Line, name: str, charset: str, depth: int) -> list[tuple[str, 
     if name in ("NICKNAME", "CATEGORIES"):
         return [(unescaped(each).strip(),) for each in split(text, ",")]
     if name == "ORG":
-        return [tuple(part for part in (unescaped(each).strip() for each in split(text, ";")) if part)]
+        return [_without_empty_ends([unescaped(each).strip() for each in split(text, ";")])]
     return [_meant(name, unescaped(text).strip(), line)]
+
+
+def _without_empty_ends(parts: list[str]) -> tuple[str, ...]:
+    """A department stays one where the company before it is not told."""
+    while parts and not parts[-1]:
+        parts.pop()
+    return tuple(parts)
 
 
 def _meant(name: str, text: str, line: Line) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from xdmigrate.formats.refusal import Unreadable
 
@@ -51,14 +51,17 @@ class Line:
     params: tuple[Parameter, ...] = ()
     group: str = ""
     raw: bytes = b""  # as it stood
+    key: str = field(init=False, repr=False, compare=False)
+    """The name in upper case; characters that no name may have are hyphens, as servers write them."""
 
-    @property
-    def key(self) -> str:
-        """The name in upper case; characters that no name may have are hyphens, as servers write them."""
-        return _FOREIGN.sub("-", self.name.upper())
+    def __post_init__(self) -> None:
+        upper = self.name.upper()
+        object.__setattr__(self, "key", upper if upper.isalpha() and upper.isascii() else _FOREIGN.sub("-", upper))
 
     def values(self, name: str) -> list[str]:
         """All values of a parameter, lists taken apart, also those in quotes (`TYPE="work,voice"`)."""
+        if not self.params:  # most have none, and are asked for several
+            return []
         return [each.strip() for param in self.params if param.name == name for each in _listed(param.values)]
 
 

@@ -48,7 +48,7 @@ def made_name(parts: Mapping[str, Sequence[tuple[str, ...]]]) -> str:
         found = sorted(value for value in parts.get(name, ()) if any(value))
         if found:
             family, given, additional, prefix, suffix = (*found[0], "", "", "", "")[:5]
-            words = (prefix, given, additional, family, suffix) if name == "N" else found[0][:1] or found[0]
+            words = (prefix, given, additional, family, suffix) if name == "N" else [*filter(None, found[0])][:1]
             return " ".join(" ".join(words).split()) or UNNAMED
     return UNNAMED
 

@@ -24,14 +24,17 @@ class Outline:
 def outline(data: bytes) -> Outline:
     """Raises Unreadable."""
     card = read(data)
-    names = sorted(field.value[0] for field in fields(card) if field.name == "FN")
     return Outline(
         next((bare_uid(uid) for uid in _texts(card, "UID") if bare_uid(uid)), ""),
         card.version,
         next((kind.lower() for kind in _texts(card, "KIND")), "individual"),
-        next((name for name in _texts(card, "FN") if name), next(iter(names), "")),
+        next((name for name in _texts(card, "FN") if name), "") or _made_name(card),
         tuple(bare_uid(member) for member in _texts(card, "MEMBER") if member),
     )
+
+
+def _made_name(card: Card) -> str:
+    return next((field.value[0] for field in fields(card) if field.name == "FN"), "")
 
 
 def _texts(card: Card, name: str) -> list[str]:

@@ -24,6 +24,7 @@ MAX_NAMES = 100
 """Nicknames that get a line each."""
 
 _NAME = re.compile(r"[A-Za-z0-9-]+")
+_NO_NAME = re.compile(r"[^A-Za-z0-9-]")
 _LAID_OUT = re.compile(rb"[^\r\n]*+(?:\r\n[ \t]++[^\r\n \t][^\r\n]*+)*+\r\n")
 _UNFIT = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]|\xef\xbb\xbf|\xef\xbf[\xbe\xbf]")
 _ESCAPED_CARD = re.compile(rb"BEGIN:VCARD\\n", re.IGNORECASE)
@@ -63,15 +64,16 @@ def framed(lines: list[Line], version: str) -> bytes:
 
 
 def _spelled(line: Line, charset: str, version: str) -> Iterator[Line]:
-    named = replace(
-        line,
-        name=line.name if _NAME.fullmatch(line.name) else line.key,
-        group=line.group if _NAME.fullmatch(line.group) else re.sub(r"[^A-Za-z0-9-]", "-", line.group),
-        params=_params(line, version),
-    )
+    name = line.name if _NAME.fullmatch(line.name) else line.key
+    group = line.group if _NAME.fullmatch(line.group) else _NO_NAME.sub("-", line.group)
+    named = Line(name, line.value, _params(line, version), group, line.raw)
     for new in _valued(named, line, charset, version):
-        same = replace(new, raw=line.raw) == line
-        yield laid_out(line) if same else replace(new, raw=rendered(replace(new, raw=b"")))
+        yield laid_out(line) if _is_alike(new, line) else replace(new, raw=rendered(new))
+
+
+def _is_alike(one: Line, other: Line) -> bool:
+    """Whether both say the same in the same words, however they were laid out."""
+    return (one.name, one.value, one.params, one.group) == (other.name, other.value, other.params, other.group)
 
 
 def _valued(named: Line, line: Line, charset: str, version: str) -> list[Line]:
@@ -82,7 +84,7 @@ def _valued(named: Line, line: Line, charset: str, version: str) -> list[Line]:
     if found is not None and (line.key in BINARY or encoding(line) == "base64"):
         return [(inline_in_4 if version == "4.0" and line.key in BINARY else inline_in_3)(named, found)]
     text = _text(line.key, decoded(line, charset), version)
-    plain = replace(named, params=_without_encoding(named.params), value=text.encode())
+    plain = Line(named.name, text.encode(), _without_encoding(named.params), named.group, named.raw)
     if line.key in BINARY:
         return [(link_in_3 if version == "3.0" else link_in_4)(plain)]
     names = split(text, ",") if line.key == "NICKNAME" and version == "3.0" else []

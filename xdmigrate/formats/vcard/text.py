@@ -20,11 +20,15 @@ _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 _ESCAPABLE = re.compile(r"[\\,;\n]")
 _LINE_END = re.compile("\r\n?|\u0085|\u2028")
 _UNFIT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufeff\ufffe\uffff]")
+_MISSPELLED_TEXT = re.compile(r"\\(.)|\\\Z|\n|,", re.DOTALL)
+_MISSPELLED_LIST = re.compile(r"\\(.)|\\\Z|\n", re.DOTALL)
 _DATA_URI = re.compile(r"\s*data:([^,]{0,200}),", re.IGNORECASE)
 
 
 def encoding(line: Line) -> str:
     """`base64`, `quoted-printable`, `8bit`, `7bit`, another name, or nothing."""
+    if not line.params:
+        return ""
     named = [each.upper() for each in line.values("ENCODING")]
     bare = [each.upper() for each in line.values("") if each.upper() in _ENCODINGS]
     told = next(iter([*named, *bare]), "")
@@ -91,8 +95,7 @@ def split(text: str, separator: str) -> list[str]:
 
 def respelled(text: str, *, commas: bool) -> str:
     """The same text without escapes that nobody knows, and without bare commas where they separate nothing."""
-    pattern = r"\\(.)|\\\Z|\n|," if commas else r"\\(.)|\\\Z|\n"
-    return re.sub(pattern, _respell, text, flags=re.DOTALL)
+    return (_MISSPELLED_TEXT if commas else _MISSPELLED_LIST).sub(_respell, text)
 
 
 def _respell(found: re.Match[str]) -> str:

@@ -13,14 +13,19 @@ from tests.unit.formats.ical.samples import BERLIN, MEETING, plans
 from xdmigrate.formats.ical import (
     differences,
     digest,
+    faults,
     occurrences,
     outline,
     readdressed,
+    simplified,
     split,
     storable,
+    stretched,
     unscheduled,
     without_people,
 )
+from xdmigrate.formats.ical.components import Component
+from xdmigrate.formats.ical.zones import MOST, Zones
 from xdmigrate.formats.refusal import Unreadable, Unstorable
 
 WAYS: list[Callable[[bytes], object]] = [
@@ -124,9 +129,47 @@ def test_damaged_objects(plan: object, cuts: list[tuple[float, bytes, int]]) -> 
         b"SUMMARY;ENCODING=QUOTED-PRINTABLE:" + b"=\r\n" * 8_000,
         b" \r\n" * 20_000,
         b"BEGIN:X\r\n" * 5 + b"END:X\r\n" * 5,
+        b"ATTENDEE:mailto:a" + b" " * 500_000 + b"b",
+        b"ATTENDEE:a" + b" " * 500_000 + b"m",
+        b"ATTENDEE;CN=" + b"\\" * 500_000 + b'"":mailto:a@b',
     ],
 )
 def test_traps_are_harmless(line: bytes) -> None:
     head = b"BEGIN:VCALENDAR\r\nBEGIN:VEVENT\r\nUID:1\r\nDTSTART:20240101T000000Z\r\n"
     exercised(head + line + b"\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n")
     exercised(head.replace(b"DTSTART:20240101T000000Z\r\n", b"") + line + b"\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n")
+
+
+def zone(name: int, rules: int, rule: bytes = b"FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=30") -> bytes:
+    """A definition with rules that never match."""
+    onset = b"DTSTART:19700101T000000\r\nTZOFFSETFROM:+0100\r\nTZOFFSETTO:+0200\r\n" + b"RRULE:%s\r\n" % rule * rules
+    return b"BEGIN:VTIMEZONE\r\nTZID:z%d\r\nBEGIN:STANDARD\r\n%sEND:STANDARD\r\nEND:VTIMEZONE\r\n" % (name, onset)
+
+
+@pytest.mark.parametrize(("zones", "rules"), [(1, 2_000), (20, 1), (MOST + 1, 1)])
+def test_definitions_of_zones_are_bounded(zones: int, rules: int) -> None:
+    event = b"BEGIN:VEVENT\r\nUID:1\r\nDTSTART;TZID=z0:20240101T000000\r\nRRULE:FREQ=DAILY\r\nEND:VEVENT\r\n"
+    data = b"".join(
+        [b"BEGIN:VCALENDAR\r\n", *(zone(each, rules) for each in range(zones)), event, b"END:VCALENDAR\r\n"]
+    )
+    exercised(data)
+    if zones > MOST:
+        with pytest.raises(Unreadable, match="time zones"):
+            digest(data)
+
+
+@pytest.mark.parametrize("call", [digest, faults, simplified, stretched])
+def test_zones_are_looked_for_once_in_a_calendar(
+    call: Callable[[bytes], object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each look passes over all components: with one for each, many exceptions take minutes."""
+    looked: list[Component] = []
+    look = Zones.__init__
+
+    def counted(zones: Zones, calendar: Component) -> None:
+        looked.append(calendar)
+        look(zones, calendar)
+
+    monkeypatch.setattr(Zones, "__init__", counted)
+    call(MEETING.octets())
+    assert len(looked) == 1

@@ -78,6 +78,11 @@ def test_what_has_no_length_gets_a_second_that_does_not_count(told: tuple[str, .
     assert b"X-XDMIGRATE" not in again
 
 
+def test_an_end_that_nobody_can_read_stays() -> None:
+    data = one("UID:1", "DTSTART:20240101T235959Z", "DTEND:20240102T00000")
+    assert stretched(data) == data
+
+
 def test_another_end_counts_although_it_is_marked() -> None:
     later = stretched(POINT).replace(b"100001Z", b"101500Z")
     assert differences(POINT, later) == ["VEVENT: its end differs"]

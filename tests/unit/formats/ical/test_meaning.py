@@ -189,6 +189,68 @@ def test_exceptions_have_the_form_of_their_series(start: str, exception: str, me
     assert found[0] == found[1]
 
 
+@pytest.mark.parametrize(
+    ("usual", "added", "counts"),
+    [
+        ("ACTION:AUDIO", "REPEAT:3\r\nDURATION:PT5M", True),
+        ("ACTION:AUDIO", "REPEAT:0\r\nDURATION:PT5M", False),
+        ("ACTION:AUDIO", "DURATION:PT5M", False),
+        ("ACTION:EMAIL", "ATTENDEE:mailto:ann@a.example", True),
+        ("ACTION:DISPLAY", "PROXIMITY:ARRIVE", True),
+        ("ACTION:DISPLAY", "TRIGGER:-PT6M", True),
+        ("ACTION:DISPLAY", "DESCRIPTION:Now", False),
+        ("ACTION:DISPLAY", "BEGIN:VLOCATION\r\nURL:geo:1,2\r\nEND:VLOCATION", True),
+    ],
+)
+def test_how_often_and_for_whom_an_alarm_rings_counts(usual: str, added: str, *, counts: bool) -> None:
+    """RFC 5545 section 3.6.6, RFC 9074."""
+    lines = ("UID:1", "DTSTART:20240101T100000Z", "BEGIN:VALARM", "TRIGGER:-PT5M", usual)
+    mine = Sample(((*lines, "END:VALARM"),)).octets()
+    theirs = Sample(((*lines, *added.split("\r\n"), "END:VALARM"),)).octets()
+    assert (digest(mine) != digest(theirs)) == counts
+    assert differences(mine, theirs) == (["VEVENT: alarms differs"] if counts else [])
+
+
+def test_the_clock_of_a_task_that_recurs_counts_though_it_has_only_an_end() -> None:
+    dues = ["DUE;TZID=Europe/Berlin:20240101T100000", "DUE;TZID=Europe/Paris:20240101T100000", "DUE:20240101T090000Z"]
+    found = [digest(Sample((("UID:1", due, "RRULE:FREQ=DAILY"),), "VTODO").octets()) for due in dues]
+    assert found[0] == found[1] != found[2]
+
+
+def test_clocks_that_keep_universal_time_are_universal_time() -> None:
+    starts = ["DTSTART;TZID=GMT:20240101T100000", "DTSTART;TZID=Atlantic/Reykjavik:20240101T100000"]
+    found = {digest(Sample((("UID:1", start, "RRULE:FREQ=DAILY"),)).octets()) for start in starts}
+    assert found == {digest(Sample((("UID:1", "DTSTART:20240101T100000Z", "RRULE:FREQ=DAILY"),)).octets())}
+
+
+def test_blanks_around_the_name_of_a_zone_do_not_count() -> None:
+    """Outlook has zones called ` 1`; quotes keep the blank."""
+    zones = tuple(line % " 1" if "%s" in line else line for line in BERLIN)
+    starts = ["DTSTART;TZID= 1:20240101T100000", 'DTSTART;TZID=" 1":20240101T100000', "DTSTART:20240101T090000Z"]
+    assert len({digest(Sample((("UID:1", start),), zones=zones).octets()) for start in starts}) == 1
+
+
+def test_the_last_day_of_a_rule_of_days_may_have_a_time() -> None:
+    start = ("UID:1", "DTSTART;VALUE=DATE:20240101")
+    ends = ["20240601", "20240601T000000Z", "20240602"]
+    found = [digest(Sample(((*start, f"RRULE:FREQ=DAILY;UNTIL={end}"),)).octets()) for end in ends]
+    assert found[0] == found[1] != found[2]
+
+
+def test_a_part_of_a_rule_that_stands_there_twice_is_not_left_out() -> None:
+    """RFC 5545 section 3.3.10 forbids it, and libraries take the last one."""
+    start, parts = ("UID:1", "DTSTART:20240101T100000Z"), ["BYDAY=MO;BYDAY=TU", "BYDAY=TU", "BYDAY=MO", "BYDAY=MO,TU"]
+    assert len({digest(Sample(((*start, f"RRULE:FREQ=WEEKLY;{each}"),)).octets()) for each in parts}) == len(parts)
+
+
+def test_a_participant_is_an_address_too() -> None:
+    """RFC 9073 section 6.4."""
+    who = ["mailto:Ann@a.example", "MAILTO:ann@a.example", "mailto:bob@a.example"]
+    lines = ("UID:1", "DTSTART:20240101T100000Z", "BEGIN:PARTICIPANT", "UID:2")
+    found = [digest(Sample(((*lines, f"CALENDAR-ADDRESS:{each}", "END:PARTICIPANT"),)).octets()) for each in who]
+    assert found[0] == found[1] != found[2]
+
+
 @pytest.mark.parametrize("kind", ["VTODO", "VJOURNAL"])
 def test_tasks_and_journal_entries_have_digests_too(kind: str) -> None:
     task = ("UID:1", "DTSTART:20240101T100000Z", "SUMMARY:Do")

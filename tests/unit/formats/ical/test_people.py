@@ -64,6 +64,32 @@ def test_an_address_with_blanks_is_one() -> None:
     assert readdressed(data, rename) == data.replace(b"Big Room@a.example", b"big room@new.example")
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        'ATTENDEE:"mailto:%s"',
+        "ATTENDEE:MAILTO: %s ",
+        'ATTENDEE;X-CALENDARSERVER-EMAIL="%s":/principals/1/',
+        "ATTENDEE;email=%s:urn:uuid:1",
+    ],
+)
+def test_wherever_an_address_is_known_it_is_renamed(line: str) -> None:
+    data, wanted = (Sample(((line % who,),)).octets() for who in ("ann@a.example", "ann@new.example"))
+    assert readdressed(data, {"ann@a.example": "ann@new.example"}.__getitem__) == wanted
+
+
+def test_an_address_is_known_though_its_at_is_encoded() -> None:
+    """RFC 6068 section 2 allows it; what is not renamed stays as it was written."""
+    data = Sample((("ATTENDEE:mailto:bob%40a.example", "ATTENDEE:mailto:bob%40b.example"),)).octets()
+    assert outline(data).attendees == ("bob@a.example", "bob@b.example")
+    assert readdressed(data, rename) == data.replace(b"bob%40a.example", b"bob@new.example")
+
+
+def test_only_a_scheme_is_one() -> None:
+    """What looks like one inside an address belongs to it."""
+    assert outline(Sample((("ATTENDEE:zoe.mailto:x@a.example",),)).octets()).attendees == ("zoe.mailto:x@a.example",)
+
+
 def test_lines_in_old_code_pages_stay() -> None:
     data = Sample((("SUMMARY:Gr", "ORGANIZER:mailto:ann@a.example"),)).octets().replace(b"Gr", b"Gr\xfc\xdfe")
     assert readdressed(data, rename) == data.replace(b"ann@a.example", b"ann@new.example")

@@ -8,7 +8,7 @@ from hypothesis import given
 
 from tests.unit.formats.ical.samples import texts, words
 from tests.unit.formats.ical.test_strict import EVENT, one
-from xdmigrate.formats.ical import differences, digest, outline, storable
+from xdmigrate.formats.ical import differences, digest, digested, outline, storable
 from xdmigrate.formats.ical.lines import escaped
 from xdmigrate.formats.ical.meaning import digest as meant
 from xdmigrate.formats.ical.verbatim import is_opaque
@@ -33,6 +33,7 @@ def test_it_is_offered_as_it_is(what: str) -> None:
     assert caught.value.as_it_is == data
     assert is_opaque(data)
     assert digest(data) != meant(data)
+    assert digested(data) == (digest(data), True)
 
 
 @pytest.mark.parametrize(

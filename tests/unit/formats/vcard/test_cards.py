@@ -95,6 +95,21 @@ def test_bounds() -> None:
             digest(SMALL.replace(b"FN:x\r\n", data))
 
 
+def test_notes_of_many_lines_are_read_soon() -> None:
+    """Each of them was once copied for each that follows; together they are no larger than one line may be."""
+    *_, note, _end = read(SMALL.replace(b"FN:x\r\n", b"FN:x\r\nNOTE:0\r\n" + b"1\r\n" * 100_000)).lines
+    assert note.value == b"0" + b"\\n1" * 100_000
+    assert note.raw == b"NOTE:0\r\n" + b"1\r\n" * 100_000
+    with pytest.raises(Unreadable, match="4 MB"):
+        read(SMALL.replace(b"FN:x\r\n", b"NOTE:0\r\n" + (b"1" * 1000 + b"\r\n") * 4_000))
+
+
+def test_blank_lines_behind_a_card_in_folds_are_read_soon() -> None:
+    folds = b"AGENT:BEGIN:VCARD\r\n FN:b\r\n END:VCARD"
+    few, many = (SMALL.replace(b"FN:x\r\n", folds + b"\r\n" * count) for count in (1, 300_000))
+    assert digest(many) == digest(few)
+
+
 def test_escaped_cards_in_cards_are_bounded_too() -> None:
     inner = "BEGIN:VCARD\nFN:x\nEND:VCARD"
     for _level in range(MAX_DEPTH + 2):

@@ -68,6 +68,8 @@ SAME = [
     ("NOTE:\r\nTITLE:x\r\nPRODID:y\r\nREV:z", "TITLE:x"),
     ("NOTE:a\0b", "NOTE:ab"),
     ("N:Doe;John;;Dr.;\r\nFN:Dr. John Doe", "N:Doe;John;;Dr."),
+    ("NOTE:data: a\\, b\\, c", "NOTE:data: a, b, c"),
+    ("ORG:;Sales\r\nFN:Sales", "ORG:;Sales;"),
 ]
 OTHER = [
     ("TEL;TYPE=work:1", "TEL;TYPE=home:1"),
@@ -84,6 +86,9 @@ OTHER = [
     ("MEMBER:urn:uuid:1", "MEMBER:urn:uuid:2"),
     ("X-UNKNOWN:a", "X-UNKNOWN:b"),
     ("EMAIL:a@b\r\nEMAIL:c@d", "EMAIL:a@b"),
+    ("NOTE:Data: Ann, x", "NOTE:data: Bob, x"),
+    ("ORG:;Sales", "ORG:Sales"),
+    ("ORG:a;;b", "ORG:a;b"),
 ]
 
 

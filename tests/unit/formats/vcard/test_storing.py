@@ -163,6 +163,12 @@ def test_version_four_keeps_its_own_forms() -> None:
     ]  # fmt: skip
 
 
+def test_a_note_that_begins_like_a_data_uri_is_a_text() -> None:
+    assert stored(["UID:1", "FN:x", "NOTE:Data: 1, 2, 3"])[-1] == "NOTE:Data: 1\\, 2\\, 3"
+    data = card(["UID:1", "FN:x", "NOTE:Data: 1, 2, 3"])
+    assert digest(storable(data, b"")) == digest(data)
+
+
 def test_line_ends_and_the_frame() -> None:
     data = b"\xef\xbb\xbfbegin:vcard \nUID:1\n\nFN:a\n b\nversion:2.1\nN:x\n"
     assert storable(data, b"") == b"BEGIN:VCARD\r\nVERSION:3.0\r\nUID:1\r\nFN:ab\r\nN:x\r\nEND:VCARD\r\n"
