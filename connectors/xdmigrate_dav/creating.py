@@ -46,7 +46,7 @@ def create(session: Session, path: Path, kind: Kind) -> Listed:
     if kind is Kind.MAIL or not is_possible(path, sogo=session.is_sogo):
         cause = f"a {kind.value} folder cannot be called '{'/'.join(path)}'"
         raise session.client.peer.error(FolderUnusable, cause, "rename it in `scope.folders`")
-    found = same_name(session.listed(), kind, path[0])
+    found = same_name(session.listed(kind=kind), kind, path[0])
     if found is None or found.is_beside:
         made = _make(session, path[0], kind)
         found = _proved(session, made, path[0], kind)
@@ -69,8 +69,7 @@ def segment(name: str, kind: Kind) -> str:
 
 def _make(session: Session, name: str, kind: Kind) -> str:
     """The path of a new collection. Its name is made of ours, so that a second attempt finds the first one's."""
-    account = session.account
-    homes = account.contacts if kind is Kind.CONTACTS else account.calendars
+    homes = session.account.homes_of(kind)
     if not homes:
         raise session.client.peer.error(AccessDenied, f"this account has no place for {kind.value}")
     own = segment(name, kind)
@@ -133,7 +132,8 @@ def _wish(root: str, *properties: Element) -> bytes:
 def _proved(session: Session, path: str, name: str, kind: Kind) -> Listed:
     """As the server lists it: some make a collection and leave its name or its kind as they like."""
     for attempt in range(2):
-        found = next((each for each in session.listed() if each.collection.path == path and each.kind is kind), None)
+        there = session.listed(kind=kind)
+        found = next((each for each in there if each.collection.path == path and each.kind is kind), None)
         if found is not None and found.name == name:
             return found
         if found is None or attempt or not notes.put(session, path, names.DISPLAY_NAME, name):

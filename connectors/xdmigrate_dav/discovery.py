@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from xdmigrate.errors import AccessDenied, EndpointError, ProtocolError
+from xdmigrate.model import Kind
 from xdmigrate_dav import documents, hrefs, names
 from xdmigrate_dav.documents import Answer, BadXml
 from xdmigrate_dav.hrefs import ForeignHost
@@ -31,6 +32,10 @@ class Account:
     def homes(self) -> tuple[str, ...]:
         """Every home once."""
         return tuple(dict.fromkeys(self.calendars + self.contacts))
+
+    def homes_of(self, kind: Kind) -> tuple[str, ...]:
+        """Where collections of this kind are."""
+        return self.contacts if kind is Kind.CONTACTS else self.calendars
 
 
 def account(client: Client, start: str, principal: str = "") -> Account:

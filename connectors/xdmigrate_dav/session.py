@@ -80,11 +80,15 @@ class Session:
 
     # --- collections --------------------------------------------------------------------------------------------
 
-    def collections(self, *, tokens: bool = False) -> list[Collection]:
-        """All calendars and address books in the homes, those that are left out too; with their tokens if wanted."""
+    def collections(self, *, tokens: bool = False, kind: Kind | None = None) -> list[Collection]:
+        """All calendars and address books in the homes, those that are left out too; with their tokens if wanted.
+
+        `kind`: only those in the homes where this kind is.
+        """
         asked = documents.propfind(catalogue.ASKED + (self._tokens if tokens else ()))
         found: dict[str, Collection] = {}
-        for home in self.account.homes:
+        homes = self.account.homes if kind is None else self.account.homes_of(kind)
+        for home in homes:
             answers = self.client.answers("list the calendars and address books", home, asked, depth="1")
             for answer in answers:
                 path = self._path(answer.href, home)
@@ -93,7 +97,7 @@ class Session:
                 if made:
                     found[made.path] = made
                     self._tokens = tuple(each for each in self._tokens if answer.text(each))[:1] or self._tokens
-        self._known = found
+        self._known = {path: each for path, each in self._known.items() if not path.startswith(homes)} | found
         return list(found.values())
 
     @property
@@ -106,9 +110,9 @@ class Session:
         found = self._known.get(folder.native)
         return self.find(folder).collection if found is None else found
 
-    def listed(self, *, tokens: bool = False) -> list[Listed]:
-        """What belongs to the account, as folders without counts."""
-        return catalogue.listed(each for each in self.collections(tokens=tokens) if not each.left_out)
+    def listed(self, *, tokens: bool = False, kind: Kind | None = None) -> list[Listed]:
+        """What belongs to the account, as folders without counts; `kind` as for `collections`."""
+        return catalogue.listed(each for each in self.collections(tokens=tokens, kind=kind) if not each.left_out)
 
     def folders(self) -> list[Folder]:
         """Every folder as it is now. Tasks in a calendar are a folder of their own when there are any."""
