@@ -5,7 +5,7 @@ Whatever the input, nothing is raised but Unreadable and Unstorable.
 
 from xdmigrate.formats.vcard.cards import cards
 from xdmigrate.formats.vcard.comparing import differences, digest
-from xdmigrate.formats.vcard.members import readdressed, remembered
+from xdmigrate.formats.vcard.members import readdressed
 from xdmigrate.formats.vcard.overview import Outline, outline
 from xdmigrate.formats.vcard.storing import additions, faults, storable
 from xdmigrate.formats.vcard.versions import converted
@@ -20,6 +20,5 @@ __all__ = [
     "faults",
     "outline",
     "readdressed",
-    "remembered",
     "storable",
 ]
