@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import Self
 from urllib.parse import urlsplit
 
-from xdmigrate.errors import FolderUnusable
+from xdmigrate.errors import AccessDenied, FolderUnusable, ProtocolError
 from xdmigrate.model import Folder, Kind, Login
 from xdmigrate_dav import catalogue, discovery, documents, hrefs, invitations, listing, locating, names
 from xdmigrate_dav.catalogue import Collection, Listed
@@ -23,6 +23,12 @@ from xdmigrate_dav.wire import Client
 def shown(folder: Folder) -> str:
     """A folder as errors name it."""
     return f"{folder.kind.value} '{'/'.join(folder.path)}'"
+
+
+def unusable(error: AccessDenied | ProtocolError) -> FolderUnusable:
+    """What is told about one collection only."""
+    remedy = "look at it in a calendar program, or exclude it in `scope.folders`"
+    return FolderUnusable(error.message, remedy=remedy, endpoint=error.endpoint, mailbox=error.mailbox)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,9 +121,18 @@ class Session:
         return catalogue.listed(each for each in self.collections(tokens=tokens, kind=kind) if not each.left_out)
 
     def folders(self) -> list[Folder]:
-        """Every folder as it is now. Tasks in a calendar are a folder of their own when there are any."""
-        found = [self.folder(each) for each in self.listed(tokens=True)]
+        """Every folder as it is now. Tasks in a calendar are a folder of their own when there are any.
+
+        One that cannot be listed has no count: it may be none that anybody wants.
+        """
+        found = [self._folder_at_least(each) for each in self.listed(tokens=True)]
         return [each for each in found if each is not None]
+
+    def _folder_at_least(self, one: Listed) -> Folder | None:
+        try:
+            return self.folder(one)
+        except FolderUnusable:
+            return one.folder(0, b"")  # never taken for gone
 
     def folder(self, one: Listed, *, empty: bool = False, fresh: bool = False) -> Folder | None:
         """As it is now; None for what a collection may also hold and does not, unless `empty`.
@@ -164,10 +179,13 @@ class Session:
 
     def _by_kind(self, path: str, kind: Kind, doing: str, tokens: tuple[str, ...]) -> dict[Kind, Listing]:
         """A calendar may hold events and tasks, whatever it says that it takes: one list tells of both."""
-        found = listing.read(self.client, path, doing, tokens)
-        if kind is Kind.CONTACTS:
-            return {kind: found}
-        todo = listing.tasks(self.client, path, doing) if found.heads and found.tasks is None else found.tasks or ()
+        try:
+            found = listing.read(self.client, path, doing, tokens)
+            if kind is Kind.CONTACTS:
+                return {kind: found}
+            todo = listing.tasks(self.client, path, doing) if found.heads and found.tasks is None else found.tasks or ()
+        except (AccessDenied, ProtocolError) as error:  # the collection's own trouble: others may be read
+            raise unusable(error) from error
         return {Kind.TASKS: found.only(todo), Kind.CALENDAR: found.only(found.heads.keys() - set(todo))}
 
     def _path(self, href: str, base: str) -> str | None:

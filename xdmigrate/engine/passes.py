@@ -32,7 +32,7 @@ from xdmigrate.engine.sharing import share
 from xdmigrate.engine.survey import survey, token
 from xdmigrate.engine.twins import forget_doubts, remove_late_twins
 from xdmigrate.engine.work import Pair, Work
-from xdmigrate.errors import Reach, Stopped, XdmigrateError
+from xdmigrate.errors import FolderUnusable, Reach, Stopped, XdmigrateError
 from xdmigrate.model import Kind
 from xdmigrate_state import folders, journal, leases, mailboxes
 from xdmigrate_state.rows import MailboxRow
@@ -92,7 +92,7 @@ def _copy_kind(work: Work, done: list[Pair]) -> Iterator[None]:
     pairs = align(work)
     yield
     for pair in pairs:
-        yield from survey(work, pair)
+        yield from _survey(work, pair)
     yield from follow_moves(work, pairs)
     for group in copied_together(work, pairs):
         for pair in group:
@@ -108,6 +108,17 @@ def _copy_kind(work: Work, done: list[Pair]) -> Iterator[None]:
     yield from remove_late_twins(work)
     work.must_go_on()
     done += pairs
+
+
+def _survey(work: Work, pair: Pair) -> Iterator[None]:
+    """A folder of which the plan wants nothing need not be readable: to exclude it is what a person can do about it."""
+    try:
+        yield from survey(work, pair)
+    except FolderUnusable as error:
+        if work.policy.scope.wants_folder(pair.folder):
+            raise
+        facts = {"folder": pair.row.id, "code": error.code, "why": error.message}
+        work.checkpoint(lambda c: work.note(c, "unread", **facts))
 
 
 def _begin(mailbox_id: int, context: Context, leg: Leg, held: ExitStack) -> Work:

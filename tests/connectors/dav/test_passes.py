@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import httpx
 import pytest
 
 from tests.connectors.dav.between import Between
-from tests.connectors.dav.scripted import WORK, Hook, Scripted, etag, event, multistatus, response
+from tests.connectors.dav.scripted import HOME, WORK, Hook, Scripted, etag, event, multistatus, response
+from xdmigrate.engine.advance import Verdict as Step
 from xdmigrate.engine.context import Policy
 from xdmigrate.engine.scope import Scope
+from xdmigrate.errors import FolderUnusable
 from xdmigrate.model import Kind
 from xdmigrate.report.verdicts import Verdict
+from xdmigrate_state import journal
 
 GONE = httpx.RemoteProtocolError("Server disconnected without sending a response.")
 
@@ -135,3 +138,47 @@ def test_what_a_list_cannot_tell_of_now_is_there_all_the_same(tmp_path: Path) ->
         assert len(world.there.items) == 3
     assert world.there.methods("DELETE") == []
     assert world.audited().verdict is Verdict.PASS
+
+
+BROKEN = HOME + "broken/"
+
+
+@pytest.mark.parametrize("status", [403, 500])
+def test_a_calendar_that_cannot_be_listed_can_be_excluded(tmp_path: Path, status: int) -> None:
+    """It was listed all the same, so that the account could not be migrated at all."""
+    world = filled(tmp_path)
+    calendar = f"<d:resourcetype>{world.here.types}</d:resourcetype><d:displayname>%s</d:displayname>"
+    empty = multistatus(response(BROKEN, calendar % "Broken"))
+    answers = {BROKEN: httpx.Response(status)}
+
+    def two(listed: Mapping[str, httpx.Response]) -> Hook:
+        def hook(request: httpx.Request) -> httpx.Response | None:
+            if (request.method, request.url.path) == ("PROPFIND", HOME):
+                return multistatus(response(WORK, calendar % "Work"), response(BROKEN, calendar % "Broken"))
+            if (request.method, request.url.path) == ("REPORT", BROKEN):  # which of them are tasks
+                return multistatus()
+            return listed.get(request.url.path)
+
+        return hook
+
+    world.here.hook, world.there.hook = two(answers), two({BROKEN: empty})
+    step = world.step()
+    while step.verdict is Step.RETRY_AT:
+        step = world.step()
+    assert step.verdict is Step.ATTENTION
+    assert isinstance(step.error, FolderUnusable)
+    assert "Broken" in step.error.message
+    assert "scope.folders" in step.error.remedy
+    assert world.puts() == 0
+
+    world.policy = Policy(Scope(exclude=("Broken",)))
+    world.sync()
+    assert set(world.outcomes().values()) == {"copied"}
+    assert world.audited().verdict is Verdict.PASS
+    [told] = [each for each in world.db.read(lambda c: journal.show(c, world.plan_id)) if each.event == "unread"]
+    assert str(status) in str(told.facts)
+
+    late = response(BROKEN + "late.ics", "<d:getetag>1</d:getetag><d:resourcetype/>")
+    answers[BROKEN] = multistatus(response(BROKEN, calendar % "Broken"), late)
+    world.sync()
+    assert world.outcomes() == {**{f"{n}.ics": "copied" for n in range(5)}, "late.ics": "filtered"}

@@ -17,7 +17,7 @@ from tests.connectors.dav.scripted import (
     response,
     todo,
 )
-from xdmigrate.errors import FolderUnusable, ItemRefused, ProtocolError, Throttled
+from xdmigrate.errors import FolderUnusable, ItemRefused, Throttled
 from xdmigrate.model import Folder, Item, Kind
 from xdmigrate_dav import listing, names, reading
 from xdmigrate_dav.auditor import DavAuditor
@@ -192,7 +192,7 @@ def test_a_list_of_something_else_is_not_believed(where: str) -> None:
         response(where + "a.vcf", "<d:getetag>1</d:getetag>"),
     )
     server = Scripted(contacts=True, hook=lambda request: _listing(request, *answers))
-    with pytest.raises(ProtocolError, match="something else"):
+    with pytest.raises(FolderUnusable, match="something else"):
         server.session().listing(CONTACTS)
 
 
@@ -233,7 +233,7 @@ def test_a_list_that_is_cut_short_is_asked_for_by_pages(first: httpx.Response) -
 def test_pages_without_an_end_are_left() -> None:
     again = multistatus(response(WORK + "a.vcf", "<d:getetag>1</d:getetag>"), CUT, token="p1")
     server = Scripted(contacts=True, hook=lambda request: again if request.url.path == WORK else None)
-    with pytest.raises(ProtocolError, match="cuts the list short"):
+    with pytest.raises(FolderUnusable, match="cuts the list short"):
         server.session().listing(CONTACTS)
     assert len(server.asked) == 3
 
@@ -241,15 +241,15 @@ def test_pages_without_an_end_are_left() -> None:
 @pytest.mark.parametrize(
     ("answer", "kind"),
     [
-        (httpx.Response(507), ProtocolError),
+        (httpx.Response(507), FolderUnusable),
         (
             multistatus(CUT),
-            ProtocolError,
+            FolderUnusable,
         ),
         (httpx.Response(404), FolderUnusable),
         (httpx.Response(429, headers={"retry-after": "9"}), Throttled),
-        (httpx.Response(200, html="<html/>"), ProtocolError),
-        (httpx.Response(207, content=b"<!DOCTYPE a []><a/>"), ProtocolError),
+        (httpx.Response(200, html="<html/>"), FolderUnusable),
+        (httpx.Response(207, content=b"<!DOCTYPE a []><a/>"), FolderUnusable),
     ],
 )
 def test_a_list_that_is_not_whole_is_never_believed(answer: httpx.Response, kind: type[Exception]) -> None:
