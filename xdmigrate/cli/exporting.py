@@ -16,6 +16,7 @@ from xdmigrate.cli.compose import Systems
 from xdmigrate.cli.opened import Known, find_mailboxes, load_plan, open_known
 from xdmigrate.errors import MailboxError, UsageError, XdmigrateError
 from xdmigrate.model import Kind
+from xdmigrate.report.words import counted
 from xdmigrate_state import failures, folders, mailboxes
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ def export(call: Call, told: str, directory: Path, mailbox: str) -> int:
         written = Export(call, known, directory).write(boxes, chosen) if chosen else {}
         _write_list(directory / "quarantine.csv", chosen, written)
     call.facts = {"plan": known.row.name, "items": len(chosen), "written": len(written), "directory": str(directory)}
-    call.say(f"{len(written)} of {len(chosen)} items written to {directory}; the list is quarantine.csv")
+    call.say(f"{len(written)} of {counted(len(chosen), 'item')} written to {directory}; the list is quarantine.csv")
     return call.code([MailboxError.exit_code] if len(written) < len(chosen) else [])
 
 

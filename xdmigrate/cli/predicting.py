@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from xdmigrate.errors import ItemRefused, TooManyFailures, XdmigrateError
+from xdmigrate.report.words import counted
 
 if TYPE_CHECKING:
     from xdmigrate.wrap.prediction import Prediction
@@ -55,7 +56,7 @@ def line(predictions: Iterable[tuple[MailboxRow, Prediction]]) -> str:
     created, renamed = sum(len(one.created) for one in told), sum(len(one.renamed) for one in told)
     shared = sum(len(more.grants) + len(more.notes) for one in told for _, more in one.shared)
     return (
-        f"would create {created:,} folders and rename {renamed:,},"
+        f"would create {counted(created, 'folder')} and rename {renamed:,},"
         f" change the flags of {sum(folder.flags for folder in folders):,} items,"
         f" replace {sum(folder.updated for folder in folders):,} copies of what changed,"
         f" move {sum(folder.moved for folder in folders):,}"

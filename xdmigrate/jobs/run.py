@@ -18,6 +18,7 @@ from xdmigrate.errors import (
 )
 from xdmigrate.jobs.due import Situation, Wish
 from xdmigrate.jobs.reaching import Reaching
+from xdmigrate.report.words import counted_are
 from xdmigrate_state.rows import MailboxRow
 
 Endpoints = Callable[[MailboxRow], Sequence[tuple[str, ...]]]
@@ -197,10 +198,10 @@ def closing_errors(run: Run, mailboxes: Sequence[MailboxRow], *, failed: int, st
             run.tell(_recalled(box))
     if failed:
         remedy = "`xdmigrate quarantine PLAN list` names them"
-        run.tell(ItemRefused(f"{failed} items are not copied", reason="", remedy=remedy))
+        run.tell(ItemRefused(f"{counted_are(failed, 'item')} not copied", reason="", remedy=remedy))
     resting = sum(box.paused for box in covered)
     if paused or resting:
-        what = "the plan is paused" if paused else f"{resting} mailboxes are paused"
+        what = "the plan is paused" if paused else f"{counted_are(resting, 'mailbox')} paused"
         run.tell(Stopped(what, remedy="`xdmigrate resume PLAN` lets work go on"))
     if stopped:
         run.tell(Stopped("stopped on request", remedy="run the same command again to resume"))

@@ -9,6 +9,7 @@ from rich.text import Text
 
 from xdmigrate.report.text import cell, figures, table, word
 from xdmigrate.report.verdicts import ItemState, KindVerdict, MailboxVerdict, PlanVerdict
+from xdmigrate.report.words import counted
 
 VERDICT_COLUMNS = (
     "source",
@@ -54,8 +55,7 @@ def verdict_headline(verdict: PlanVerdict) -> str:
     lost = f"; {verdict.not_copied:,} not copied, {total.accepted:,} of them accepted" if verdict.not_copied else ""
     changed, excused = verdict.changed
     other = f"; {changed:,} with other bytes, {excused:,} of them accepted" if changed else ""
-    boxes = len(verdict.mailboxes)
-    told = f"{total.verified:,} of {total.source:,} items in {boxes} mailboxes"
+    told = f"{total.verified:,} of {counted(total.source, 'item')} in {counted(len(verdict.mailboxes), 'mailbox')}"
     return f"{verdict.verdict.value.upper()}: {told}{lost}{other}"
 
 

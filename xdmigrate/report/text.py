@@ -24,7 +24,7 @@ from xdmigrate.report.facts import (
 )
 from xdmigrate.report.invitations import PromiseFacts
 from xdmigrate.report.verdicts import Verdict
-from xdmigrate.report.words import clock, duration, for_plan, local, octets, printable
+from xdmigrate.report.words import clock, counted, counted_are, duration, for_plan, local, octets, printable
 
 COLOURS = {
     "synced": "green",
@@ -210,7 +210,7 @@ def sync_headline(status: PlanStatus, seconds: float, *, dry_run: bool) -> str:
     """The run in one line; the sum is closed."""
     total = status.total
     took = f"dry run, {duration(seconds)}; nothing was changed" if dry_run else duration(seconds)
-    return f"{total.source:,} items at the source = {_sum(total)} ({octets(total.bytes)}, {took})"
+    return f"{counted(total.source, 'item')} at the source = {_sum(total)} ({octets(total.bytes)}, {took})"
 
 
 def kind_lines(status: PlanStatus) -> list[str]:
@@ -240,7 +240,8 @@ def prediction_line(before: PlanStatus, after: PlanStatus) -> str:
     """What a dry run would have changed."""
     was, now = before.total, after.total
     return (
-        f"would copy {now.copied - was.copied:,} items and adopt {now.present - was.present:,} that are there already;"
+        f"would copy {counted(now.copied - was.copied, 'item')}"
+        f" and adopt {now.present - was.present:,} that are there already;"
         f" would fail {now.failed - was.failed:,}, and what the target refuses when it is asked"
     )
 
@@ -349,4 +350,4 @@ def step_lines(facts: CheckFacts) -> list[Text]:
 def check_headline(mailboxes: Sequence[MailboxCheck]) -> str:
     """How many mailboxes are ready."""
     ready = sum(mailbox.ok for mailbox in mailboxes)
-    return f"{ready} of {len(mailboxes)} mailboxes are ready; nothing was changed"
+    return f"{ready} of {counted_are(len(mailboxes), 'mailbox')} ready; nothing was changed"

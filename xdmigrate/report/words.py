@@ -31,6 +31,17 @@ def for_plan(text: str, plan: str) -> str:
     return _COMMAND.sub(lambda found: found[1] + shlex.quote(plan), text) if plan else text
 
 
+def counted(count: int, thing: str) -> str:
+    """So many things: "1 item", "2,000 items", "1 mailbox", "2 mailboxes"."""
+    ending = "" if count == 1 else "es" if thing.endswith("x") else "s"
+    return f"{count:,} {thing}{ending}"
+
+
+def counted_are(count: int, thing: str) -> str:
+    """The same before what is said of them: "1 item is", "2 items are"."""
+    return f"{counted(count, thing)} {'is' if count == 1 else 'are'}"
+
+
 def octets(count: float) -> str:
     """Bytes in decimal units: 1 MB is 10^6."""
     value = float(count)

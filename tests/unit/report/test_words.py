@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from xdmigrate.report.pace import Pace
-from xdmigrate.report.words import clock, duration, for_plan, octets, printable, zone
+from xdmigrate.report.words import clock, counted, counted_are, duration, for_plan, octets, printable, zone
 
 
 @given(st.text())
@@ -31,6 +31,16 @@ def test_ordinary_names_stay_as_they_are() -> None:
 )  # fmt: skip
 def test_octets(count: int, told: str) -> None:
     assert octets(count) == told
+
+
+@pytest.mark.parametrize(
+    ("count", "thing", "told"),
+    [(0, "item", "0 items are"), (1, "item", "1 item is"), (1, "mailbox", "1 mailbox is"),
+     (2, "mailbox", "2 mailboxes are"), (20_000, "folder", "20,000 folders are")],
+)  # fmt: skip
+def test_what_is_counted(count: int, thing: str, told: str) -> None:
+    assert counted_are(count, thing) == told
+    assert counted(count, thing) == told.rpartition(" ")[0]
 
 
 @pytest.mark.parametrize(

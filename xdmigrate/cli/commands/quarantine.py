@@ -12,6 +12,7 @@ from xdmigrate.cli.call import Call
 from xdmigrate.cli.opened import Known, find_mailboxes, open_known
 from xdmigrate.cli.options import Mailbox
 from xdmigrate.errors import UsageError
+from xdmigrate.report.words import counted, counted_are
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -59,7 +60,7 @@ def retry(call: Call, plan: str, items: Items = None, *, code: Code = "", every:
         boxes = tuple(sorted({row.mailbox_id for row in chosen}))
         answer = ask(known, Ask(Verb.RETRY, boxes, tuple(row.id for row in chosen)))
     call.facts = {"plan": known.row.name, "items": len(chosen), "request": answer.name.lower()}
-    call.say(f"retry of {len(chosen)} items: {answer.value}")
+    call.say(f"retry of {counted(len(chosen), 'item')}: {answer.value}")
 
 
 def accept(
@@ -74,9 +75,9 @@ def accept(
     altered = len(chosen) - failed
     call.facts = {"plan": known.row.name, "items": len(chosen), "altered": altered}
     if failed or not altered:
-        call.say(f"accepted that {failed} items are not copied")
+        call.say(f"accepted that {counted_are(failed, 'item')} not copied")
     if altered:
-        call.say(f"accepted that {altered} items are copied with other bytes")
+        call.say(f"accepted that {counted_are(altered, 'item')} copied with other bytes")
 
 
 def _accept(c: Connection, known: Known, chosen: Sequence[FailureRow | AlterationRow], why: str) -> int:
